@@ -1,0 +1,94 @@
+/**
+ * `cool-mint start`: one machine. Says on standard output what it does: readable on a terminal, else a JSON object a
+ * line, of which the one with `event: "ready"` carries the addresses.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { issueToken } from '#shared/access/local-issuer.ts';
+import { SetupError } from '#shared/errors/setup-error.ts';
+import { createLogger } from '#shared/telemetry/logger.ts';
+import { type StartConfig, startConfig } from '#cli/start/config.ts';
+import { loadDemoOnFirstStart } from '#cli/start/first-demo.ts';
+import { checkPort } from '#cli/start/listen-on.ts';
+import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
+import { stopSignal } from '#cli/start/stop-signal.ts';
+
+const packageFile = new URL('../package.json', import.meta.url);
+const tokenHours = 24 * 30;
+
+export async function start(): Promise<void> {
+  const config = startConfig();
+  const logger = createLogger(config.LOG_LEVEL, config.pretty);
+  try {
+    await run(config, logger);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    if (config.pretty) process.stderr.write(`\n${error.message}\n`);
+    else logger.fatal({ event: 'failed' }, error.message);
+    process.exitCode = 1;
+  }
+}
+
+async function run(config: StartConfig, logger: Logger): Promise<void> {
+  const stop = stopSignal();
+  await checkPort(config.HOST, config.PORT, 'PORT');
+  await checkPort(config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
+  const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
+  await using machine = await startOneMachine({ config, version, logger });
+  const announced = await announce(config, machine, version);
+  if (config.DEMO === 'on' && !stop.signal.aborted) await loadDemoOnFirstStart(config, machine, logger, stop.signal);
+  if (!stop.signal.aborted) {
+    const ready = { event: 'ready', url: machine.url, adminUrl: machine.adminUrl, ...announced };
+    if (config.pretty) process.stdout.write(welcome(config, machine, announced.tokenFile));
+    else logger.info(ready, 'Cool Mint is ready');
+  }
+  await stop.asked;
+  logger.info({ event: 'stopping' }, 'stopping');
+  await rm(path.join(config.DATA_DIR, 'service.json'), { force: true });
+}
+
+/** Where other commands find this service, and a token for whoever may read the data folder. */
+async function announce(config: StartConfig, machine: OneMachine, version: string) {
+  await mkdir(config.DATA_DIR, { recursive: true });
+  const tokenFile = path.join(config.DATA_DIR, 'token');
+  const tokenTenant = config.DEMO === 'on' ? 'demo' : 'main';
+  const local = !config.AUTH_JWKS_URL && !config.AUTH_PUBLIC_KEY_FILE;
+  if (local) {
+    const token = await issueToken(config.DATA_DIR, { tenant: tokenTenant, actor: 'local-user', hours: tokenHours });
+    await writeWhole(tokenFile, `${token}\n`);
+  }
+  const found = local ? { tokenFile, tokenTenant } : {};
+  await writeWhole(
+    path.join(config.DATA_DIR, 'service.json'),
+    `${JSON.stringify({ url: machine.url, adminUrl: machine.adminUrl, pid: process.pid, version, startedAt: new Date().toISOString(), ...found })}\n`,
+  );
+  return found;
+}
+
+async function writeWhole(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+function welcome(config: StartConfig, machine: OneMachine, tokenFile: string | undefined): string {
+  const tenant = config.DEMO === 'on' ? ' --tenant demo' : '';
+  return `
+  Cool Mint is ready.
+
+    Interface   ${machine.url}/api/docs
+    Status      ${machine.url}
+    Metrics     ${machine.adminUrl}/metrics
+    Data        ${config.DATA_DIR}
+    Token       npx cool-mint token${tenant}${tokenFile ? `   (or read ${tokenFile})` : ''}
+
+  Three things to try, in another terminal:
+
+    npx cool-mint activities${tenant} --kind call --limit 5
+    npx cool-mint select${tenant} --name "Answered calls" --kind call --outcome answered
+    npx cool-mint audit${tenant}
+
+  Ctrl-C stops it; the data stays.
+
+`;
+}

@@ -1,0 +1,157 @@
+/**
+ * Records one batch of source records: one read of the last events of all streams it touches, pure decisions, one
+ * append. A conflict (another writer was faster) makes only the streams concerned be read and decided again.
+ *
+ * The id of an event is made of stream, run, part and batch, so a batch repeated after a crash records nothing twice;
+ * what it had recorded before is decided again from the event before, so it counts as it counted then.
+ */
+import { newSalt } from '#shared/events/content-hash.ts';
+import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
+import type { EventMetadata, SyncPlace } from '#shared/events/metadata.ts';
+import { activityId, relatedRecordId, streamName, syncEventId } from '#shared/events/stream-name.ts';
+import type { SyncCounts } from '#shared/events/sync-run.ts';
+import type { EventLog, RecordedEvent, StreamAppend } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import type { SourceRecord } from '#shared/source-records/source-record.ts';
+import { activityEvent, decideActivity, type HeldActivity } from '#command-service/activity/decider.ts';
+import { decideRelatedRecord, type HeldRelatedRecord, relatedRecordEvent } from '#command-service/related-record/decider.ts';
+import { noCounts } from '#command-service/sync-run/decider.ts';
+import type { RecordOutcome } from '#command-service/sync-run/record-age.ts';
+
+export interface BatchContext {
+  readonly tenant: string;
+  readonly source: string;
+  readonly watermark: string | null;
+  readonly place: SyncPlace;
+  /** What the events' metadata says beside tenant, version and place. */
+  readonly metadata: Pick<EventMetadata, 'recordedAt' | 'actor' | 'commandId' | 'requestHash' | 'correlationId' | 'traceparent'>;
+}
+
+export interface BatchReject {
+  readonly line: number;
+  readonly sourceId: string | null;
+  readonly reason: string;
+}
+
+export interface AppliedBatch {
+  readonly counts: SyncCounts;
+  readonly rejects: readonly BatchReject[];
+  readonly latestStamp: string | null;
+  /** Of the last event that was appended; null where none was. */
+  readonly position: Position | null;
+}
+
+type Record = Exclude<SourceRecord, { noun: 'rejected' }>;
+type Held = HeldActivity | HeldRelatedRecord;
+
+interface Judged {
+  readonly outcomes: readonly RecordOutcome[];
+  readonly event: DomainEvent | null;
+}
+
+const attempts = 20;
+
+const streamOf = (tenant: string, source: string, record: Record): string =>
+  record.noun === 'activity'
+    ? streamName.activity(activityId(tenant, source, record.sourceId))
+    : streamName.related(relatedRecordId(tenant, source, record.sourceId));
+
+function heldOf(event: StoredEvent): Held {
+  const place = event.metadata.sync ?? null;
+  const deleted = event.type === 'ActivityDeleted' || event.type === 'RelatedRecordDeleted';
+  return { snapshot: event.data, deleted, place } as Held;
+}
+
+/** Folds the records of one stream over what is held. */
+function judge(before: Held | null, records: readonly Record[], context: BatchContext): Judged {
+  const outcomes: RecordOutcome[] = [];
+  let held = before;
+  for (const record of records) {
+    const decided =
+      record.noun === 'activity'
+        ? decideActivity(held as HeldActivity | null, record, { ...context, newSalt })
+        : decideRelatedRecord(held as HeldRelatedRecord | null, record, { ...context, newSalt });
+    outcomes.push(decided.outcome);
+    held = decided.held;
+  }
+  const event =
+    records[0]?.noun === 'activity'
+      ? activityEvent(before as HeldActivity | null, held as HeldActivity | null)
+      : relatedRecordEvent(before as HeldRelatedRecord | null, held as HeldRelatedRecord | null);
+  return { outcomes, event };
+}
+
+const isOwn = (event: RecordedEvent, place: SyncPlace): boolean => {
+  const sync = event.metadata.sync;
+  return sync?.run === place.run && sync.part === place.part && sync.batch === place.batch;
+};
+
+/** What was held before this batch had recorded its event. */
+async function heldBefore(log: EventLog, tenant: string, own: RecordedEvent): Promise<Held | null> {
+  if (own.revision === 0) return null;
+  for await (const event of log.readStream(tenant, own.stream, own.revision - 1)) return heldOf(decodeEvent(event));
+  return null;
+}
+
+export async function applyBatch(log: EventLog, records: readonly SourceRecord[], context: BatchContext): Promise<AppliedBatch> {
+  const { tenant, source, place } = context;
+  const rejects: BatchReject[] = [];
+  const taken: Record[] = [];
+  for (const record of records) {
+    if (record.noun === 'rejected') rejects.push({ line: record.line, sourceId: record.sourceId, reason: record.reason.slice(0, 500) });
+    else taken.push(record);
+  }
+  const byStream = Map.groupBy(taken, (record) => streamOf(tenant, source, record));
+  const outcomes = new Map<string, readonly RecordOutcome[]>();
+  let position: Position | null = null;
+
+  let open = [...byStream.keys()];
+  for (let attempt = 0; open.length > 0; attempt++) {
+    if (attempt >= attempts) throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
+    const last = await log.readLast(tenant, open);
+    const appends: StreamAppend[] = [];
+    for (const stream of open) {
+      const stored = last.get(stream);
+      const ofStream = byStream.get(stream) as readonly Record[];
+      if (stored && isOwn(stored, place)) {
+        outcomes.set(stream, judge(await heldBefore(log, tenant, stored), ofStream, context).outcomes);
+        continue;
+      }
+      const judged = judge(stored ? heldOf(decodeEvent(stored)) : null, ofStream, context);
+      outcomes.set(stream, judged.outcomes);
+      if (!judged.event) continue;
+      encodeEvent(judged.event);
+      appends.push({
+        stream,
+        expected: stored ? stored.revision : 'none',
+        events: [
+          {
+            id: syncEventId(stream, place.run, place.part, place.batch),
+            type: judged.event.type,
+            data: judged.event.data,
+            metadata: { ...context.metadata, tenant, causationId: null, schemaVersion: currentVersion(judged.event.type), sync: place },
+          },
+        ],
+      });
+    }
+    const results = appends.length > 0 ? await log.append(appends) : [];
+    open = [];
+    results.forEach((result, index) => {
+      const { stream } = appends[index] as StreamAppend;
+      if (result.outcome === 'appended') {
+        if (result.position !== null && (position === null || result.position > position)) position = result.position;
+      } else if (result.outcome === 'conflict') open.push(stream);
+      else {
+        outcomes.delete(stream);
+        for (const record of byStream.get(stream) ?? [])
+          rejects.push({ line: record.line, sourceId: record.sourceId, reason: `the record takes ${result.bytes} bytes; ${result.limit} are the limit` });
+      }
+    });
+  }
+
+  const counts = { ...noCounts, received: records.length, rejected: rejects.length };
+  for (const ofStream of outcomes.values()) for (const outcome of ofStream) counts[outcome]++;
+  const stamps = taken.flatMap((record) => (record.sourceModifiedAt === null ? [] : [record.sourceModifiedAt])).sort();
+  return { counts, rejects, latestStamp: stamps.at(-1) ?? null, position };
+}

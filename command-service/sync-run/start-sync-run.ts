@@ -1,0 +1,136 @@
+/**
+ * Begins a sync run, or goes on with the open one of the source where the same content is announced. Another open run
+ * is cancelled, unless a part of it is being received right now.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { sql } from 'slonik';
+import { decodeEvent } from '#shared/events/codec.ts';
+import { entityId, streamName } from '#shared/events/stream-name.ts';
+import { type Refusal, refuse } from '#shared/http/problem.ts';
+import { noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
+import type { Command } from '#command-service/command.ts';
+import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
+import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
+import { cancelSyncRun, startSyncRun, syncRunEvolution, type SyncRunState } from '#command-service/sync-run/decider.ts';
+import { beginRun, endRun, type Lease, readLease } from '#command-service/sync-run/lease.ts';
+
+export const batchSize = 500;
+
+type Asked = z.infer<typeof startSyncRunBody>;
+
+export interface StartedRun {
+  readonly outcome: 'started';
+  readonly id: string;
+  readonly resumed: boolean;
+  readonly run: Accepted<SyncRunState>;
+}
+
+export async function startRun(
+  parts: KernelParts & { readonly readModel: ReadModel },
+  command: Command,
+  asked: Asked,
+): Promise<StartedRun | Refusal> {
+  const id = entityId(command.id, command.requestHash);
+  const target = (run: string) => ({ tenant: command.tenant, stream: streamName.syncRun(run), evolution: syncRunEvolution });
+  let epoch = 0;
+  const started = await handleCommand(parts, command, {
+    ...target(id),
+    resolve: async () => {
+      const made = await makeRoom(parts, command, asked, id);
+      if (typeof made === 'number') epoch = made;
+      return typeof made === 'number' ? {} : made;
+    },
+    decide: (state) =>
+      startSyncRun(state, {
+        source: asked.source,
+        channel: asked.channel,
+        mode: asked.mode,
+        window: null,
+        mapping: asked.mapping as Record<string, string>,
+        batchSize,
+        epoch,
+        parts: asked.parts,
+        requestedBy: command.actor,
+      }),
+  });
+  if (started.outcome !== 'refused') return { outcome: 'started', id, resumed: false, run: started };
+  const open = started.code === 'sync-run-busy' ? await openRun(parts, command, asked) : null;
+  return open ?? started;
+}
+
+/** The open run of the source, where it was announced with the same content and nobody is sending it. */
+async function openRun(parts: KernelParts, command: Command, asked: Asked): Promise<StartedRun | null> {
+  const lease = await readLease(parts.pool, command.tenant, asked.source);
+  if (!lease?.run || lease.held) return null;
+  const run = await loadState(parts, command.tenant, lease.run);
+  if (!run || !sameContent(run.state, asked)) return null;
+  return { outcome: 'started', id: lease.run, resumed: true, run };
+}
+
+const sameContent = (state: SyncRunState, asked: Asked): boolean =>
+  state.status === 'running' &&
+  asked.parts.length > 0 &&
+  isDeepStrictEqual(state.started?.parts, asked.parts) &&
+  isDeepStrictEqual(state.started?.mapping, asked.mapping) &&
+  state.started?.mode === asked.mode;
+
+async function loadState(parts: KernelParts, tenant: string, run: string): Promise<Accepted<SyncRunState> | null> {
+  const events = (await Array.fromAsync(parts.log.readStream(tenant, streamName.syncRun(run)))).map(decodeEvent);
+  const last = events.at(-1);
+  if (!last) return null;
+  const state = events.reduce((before, event) => syncRunEvolution.evolve(before, event), syncRunEvolution.initial);
+  return { outcome: 'already', state, revision: last.revision, position: last.position, events: [] };
+}
+
+/** Clears the way for a new run and answers its epoch. */
+async function makeRoom(parts: KernelParts & { readonly readModel: ReadModel }, command: Command, asked: Asked, id: string): Promise<number | Refusal> {
+  const { pool } = parts;
+  const busy = (detail: string) => refuse('sync-run-busy', detail, { retryAfter: 2 });
+  const lease = await readLease(pool, command.tenant, asked.source);
+  if (lease?.held) return busy(`Sync run ${lease.run} of ${asked.source} is receiving a part. Wait for it, or cancel it.`);
+  if (lease?.run && lease.run !== id) {
+    const open = await loadState(parts, command.tenant, lease.run);
+    // The caller is answered with the open run itself.
+    if (open && sameContent(open.state, asked)) return busy('The same content is being imported already.');
+    if (open?.state.status === 'running') {
+      const cancelled = await handleCommand(
+        parts,
+        { ...command, id: entityId(command.id, `cancel ${lease.run}`), ifMatch: null },
+        {
+          tenant: command.tenant,
+          stream: streamName.syncRun(lease.run),
+          evolution: syncRunEvolution,
+          resolve: nothingToResolve,
+          decide: (state) => cancelSyncRun(state, 'another sync run of the source was begun with other content'),
+        },
+      );
+      if (cancelled.outcome === 'refused' && cancelled.code !== 'sync-run-ended') return cancelled;
+    }
+  }
+  const epoch = await beginRun(pool, command.tenant, asked.source, id, lease, await pastOf(parts.readModel, command.tenant, asked.source, lease));
+  return epoch ?? busy(`Another sync run of ${asked.source} was begun at this moment. Try again.`);
+}
+
+/** Where the lease row is missing (a restored log): the greatest epoch and watermark that the log tells of. */
+async function pastOf(readModel: ReadModel, tenant: string, source: string, lease: Lease | null): Promise<{ epoch: number; watermark: string | null }> {
+  if (lease) return { epoch: lease.epoch, watermark: lease.watermark };
+  const past = await readModel.read({
+    projection: 'operations',
+    tenant,
+    demand: noDemand,
+    shape: z.object({ epoch: z.int(), watermark: z.string().nullable() }),
+    select: (table) => sql.fragment`(
+      select json_build_object('epoch', coalesce(max(epoch), 0),
+        'watermark', to_char(max(watermark) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+      from ${table('sync_runs')} where tenant = ${tenant} and source = ${source})`,
+  });
+  return past.data;
+}
+
+/** After a run ended: the source is free for the next. */
+export async function freeSource(parts: KernelParts, command: Command, id: string, ended: Accepted<SyncRunState>): Promise<void> {
+  const { state } = ended;
+  if (state.started)
+    await endRun(parts.pool, command.tenant, state.started.source, id, state.started.mode === 'partial' ? null : state.latestStamp);
+}

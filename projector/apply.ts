@@ -1,0 +1,187 @@
+/**
+ * Applies delivered events to one generation, exactly once: checkpoints (compare-and-set) and rows change in one
+ * transaction. Per event: position ≤ checkpoint → duplicate, dropped; previous ≤ checkpoint → applied; otherwise
+ * something is missing between, and the missing range is read from the log.
+ */
+import type { ClientBase } from 'pg';
+import { decodeEvent } from '#shared/events/codec.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { slotOf } from '#shared/transport/slot.ts';
+import type { DeliveredEvent, Delivery, Watermark } from '#shared/transport/transport.ts';
+import { type Checkpoint, type Checkpoints, moveCheckpoints } from '#projector/checkpoints.ts';
+import { type Generation, liveGeneration, lockProjection } from '#projector/generations.ts';
+import type { Projection } from '#projector/projection.ts';
+import { writeChanges } from '#projector/write-changes.ts';
+import type { Change } from '#projector/table.ts';
+
+/** A transaction is cut at about so many row changes, whatever the size of the delivered batch. */
+const changesPerTransaction = 5_000;
+
+/** Somebody else moved a checkpoint: they are to be loaded again. */
+export class CheckpointMoved extends Error {
+  override readonly name = 'CheckpointMoved';
+}
+
+/** Another generation is live now. */
+export class GenerationMoved extends Error {
+  override readonly name = 'GenerationMoved';
+}
+
+/** A fold could not take an event: a bug of ours, or an event of a newer version. */
+export class FoldFailed extends Error {
+  override readonly name = 'FoldFailed';
+}
+
+export interface Prepared {
+  readonly event: RecordedEvent;
+  readonly slot: number;
+  readonly changes: readonly Change[];
+}
+
+export interface Applied {
+  readonly checkpoints: Checkpoints;
+  readonly events: readonly RecordedEvent[];
+}
+
+export interface Sorted {
+  readonly apply: readonly DeliveredEvent[];
+  readonly duplicates: number;
+  /** Events between these positions (the first not, the second included) of the slot did not arrive. */
+  readonly gaps: readonly { readonly slot: number; readonly after: Position; readonly upTo: Position }[];
+}
+
+/** Sorts delivered events and a watermark by what the checkpoints say. Pure. */
+export function sortDelivery(checkpoints: Checkpoints, delivery: Delivery): Sorted {
+  const reached = checkpoints.map((checkpoint) => checkpoint.position);
+  const apply: DeliveredEvent[] = [];
+  const gaps: { slot: number; after: Position; upTo: Position }[] = [];
+  let duplicates = 0;
+  for (const delivered of delivery.events) {
+    const { slot, previous, event } = delivered;
+    const at = reached[slot] as Position;
+    if (event.position <= at) {
+      duplicates++;
+      continue;
+    }
+    // The missing range is read up to and with this event, so it is not applied from the delivery.
+    if (previous > at) gaps.push({ slot, after: at, upTo: event.position });
+    else apply.push(delivered);
+    reached[slot] = event.position;
+  }
+  delivery.watermark?.previous.forEach((previous, slot) => {
+    const at = reached[slot] as Position;
+    if (previous > at) gaps.push({ slot, after: at, upTo: previous });
+  });
+  return { apply, duplicates, gaps };
+}
+
+/** The events that were missed, from the log. */
+export async function readGap(log: EventLog, gap: Sorted['gaps'][number]): Promise<DeliveredEvent[]> {
+  const found: DeliveredEvent[] = [];
+  let previous = gap.after;
+  for (let after = gap.after, end = false; !end && after < gap.upTo; ) {
+    const page = await log.readAll(after, 1_000);
+    for (const event of page.events) {
+      if (event.position > gap.upTo) return found;
+      if (slotOf(event.metadata.tenant) !== gap.slot) continue;
+      found.push({ slot: gap.slot, previous, event });
+      previous = event.position;
+    }
+    ({ position: after, end } = page);
+  }
+  return found;
+}
+
+/** Decodes and asks the folds which rows are touched; names the event that a fold cannot take. */
+export function prepare(projection: Projection, delivered: readonly DeliveredEvent[]): Prepared[] {
+  return delivered.map(({ event, slot }) => {
+    try {
+      const decoded = decodeEvent(event);
+      return { event, slot, changes: projection.folds.flatMap((fold) => fold.changes(decoded)) };
+    } catch (error) {
+      throw new FoldFailed(`${projection.name} cannot take ${event.type} ${event.id} (${event.stream}, revision ${event.revision}): ${(error as Error).message}`, { cause: error });
+    }
+  });
+}
+
+/** Cuts prepared events into transactions. Every event stays whole. */
+export function* cut(prepared: readonly Prepared[]): Generator<readonly Prepared[]> {
+  let batch: Prepared[] = [];
+  let changes = 0;
+  for (const one of prepared) {
+    if (batch.length > 0 && changes + one.changes.length > changesPerTransaction) {
+      yield batch;
+      batch = [];
+      changes = 0;
+    }
+    batch.push(one);
+    changes += one.changes.length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+const laterTime = (a: string | null, b: string | null) => (a !== null && (b === null || a > b) ? a : b);
+
+/** Where the checkpoints stand after these events and, where there is one, the watermark. */
+function checkpointsAfter(from: Checkpoints, batch: readonly Prepared[], watermark: Watermark | null): Map<number, Checkpoint> {
+  const to = new Map<number, Checkpoint>();
+  for (const { event, slot } of batch) {
+    const before = to.get(slot) ?? (from[slot] as Checkpoint);
+    to.set(slot, {
+      position: event.position,
+      time: laterTime(before.time, event.metadata.recordedAt),
+      eventId: event.id,
+      eventPosition: event.position,
+    });
+  }
+  if (watermark)
+    from.forEach((checkpoint, slot) => {
+      const before = to.get(slot) ?? checkpoint;
+      if (watermark.position > before.position)
+        to.set(slot, { ...before, position: watermark.position, time: laterTime(before.time, watermark.time) });
+    });
+  return to;
+}
+
+/**
+ * One transaction: lock, generation, checkpoints, rows. `requireLive`: refuse where the generation is not the live one
+ * (a rebuild feeds one that is not). Throws CheckpointMoved or GenerationMoved after rolling back.
+ */
+export async function applyBatch(
+  client: ClientBase,
+  generation: Generation,
+  from: Checkpoints,
+  batch: readonly Prepared[],
+  watermark: Watermark | null,
+  options: { readonly requireLive: boolean },
+): Promise<Checkpoints> {
+  const to = checkpointsAfter(from, batch, watermark);
+  if (to.size === 0) return from;
+  await client.query('begin');
+  try {
+    await lockProjection(client, generation.projection.name, 'shared');
+    if (options.requireLive) {
+      const live = await liveGeneration(client, generation.projection.name);
+      if (live?.generation !== generation.number) throw new GenerationMoved();
+    }
+    await applyInTransaction(client, generation, from, to, batch);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+  return from.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
+}
+
+/** The part of applyBatch inside its transaction; a swap calls it under its own lock. */
+export async function applyInTransaction(
+  client: ClientBase,
+  generation: Generation,
+  from: Checkpoints,
+  to: ReadonlyMap<number, Checkpoint>,
+  batch: readonly Prepared[],
+): Promise<void> {
+  if (!(await moveCheckpoints(client, generation, from, to))) throw new CheckpointMoved();
+  await writeChanges(client, generation.schema, batch.flatMap((one) => one.changes));
+}

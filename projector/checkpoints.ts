@@ -1,0 +1,83 @@
+/** Up to where a generation has applied each slot. Moved only by compare-and-set, in the transaction of the rows. */
+import type { ClientBase } from 'pg';
+import type { EventLog } from '#shared/event-log/event-log.ts';
+import { logIdOf, type Position } from '#shared/event-log/position.ts';
+import type { Generation } from '#projector/generations.ts';
+
+export interface Checkpoint {
+  readonly position: Position;
+  /** Greatest recordedAt that was seen up to the position; null before the first event. */
+  readonly time: string | null;
+  /** The last event applied; null before the first. */
+  readonly eventId: string | null;
+  readonly eventPosition: Position | null;
+}
+
+/** By slot. */
+export type Checkpoints = readonly Checkpoint[];
+
+export async function loadCheckpoints(client: ClientBase, generation: Generation): Promise<Checkpoints> {
+  const answer = await client.query<{ position: string; time: Date | null; event_id: string | null; event_position: string | null }>(
+    `select position, time, event_id, event_position from projector.checkpoints
+     where projection = $1 and generation = $2 order by slot`,
+    [generation.projection.name, generation.number],
+  );
+  return answer.rows.map((row) => ({
+    position: row.position,
+    time: row.time?.toISOString() ?? null,
+    eventId: row.event_id,
+    eventPosition: row.event_position,
+  }));
+}
+
+/** Moves the given slots from what this owner last saw. False: somebody else moved one; the caller rolls back. */
+export async function moveCheckpoints(
+  client: ClientBase,
+  generation: Generation,
+  from: Checkpoints,
+  to: ReadonlyMap<number, Checkpoint>,
+): Promise<boolean> {
+  const slots = [...to.keys()];
+  const next = [...to.values()];
+  const answer = await client.query(
+    `update projector.checkpoints c
+     set position = v.position, time = v.time, event_id = v.event_id, event_position = v.event_position
+     from unnest($3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
+       as v (slot, expected, position, time, event_id, event_position)
+     where c.projection = $1 and c.generation = $2 and c.slot = v.slot and c.position = v.expected`,
+    [
+      generation.projection.name,
+      generation.number,
+      slots,
+      slots.map((slot) => from[slot]?.position),
+      next.map((checkpoint) => checkpoint.position),
+      next.map((checkpoint) => checkpoint.time),
+      next.map((checkpoint) => checkpoint.eventId),
+      next.map((checkpoint) => checkpoint.eventPosition),
+    ],
+  );
+  return answer.rowCount === slots.length;
+}
+
+/** The log is not the one that these read models were built from. */
+export class LogExchanged extends Error {
+  override readonly name = 'LogExchanged';
+}
+
+/** Reads the last applied event of each slot again from the log; another one there means another log. */
+export async function verifyCheckpoints(log: EventLog, projection: string, checkpoints: Checkpoints): Promise<void> {
+  const advice = `The event log was restored or exchanged since the projection "${projection}" was built. Rebuild it: npx cool-mint rebuild ${projection}`;
+  for (const { position, eventId, eventPosition } of checkpoints) {
+    if (logIdOf(position) !== log.id) throw new LogExchanged(`${advice} (its checkpoint is of log ${logIdOf(position)}, this is log ${log.id})`);
+    if (eventPosition === null) continue;
+    // The page after "just before" begins with the event itself.
+    const [event] = (await log.readAll(before(eventPosition), 1)).events;
+    if (event?.id !== eventId) throw new LogExchanged(`${advice} (at ${eventPosition} there is another event than it applied)`);
+  }
+}
+
+/** A position just below: the last digits, one less. Positions are never zero where an event stands. */
+function before(position: Position): Position {
+  const at = position.length - 16;
+  return position.slice(0, at) + (BigInt(`0x${position.slice(at)}`) - 1n).toString(16).padStart(16, '0');
+}

@@ -1,0 +1,353 @@
+/**
+ * Builds generation n + 1 of a projection from the log alone, beside the live one, and swaps it in. What is to be done
+ * is read from the projection's stream: a RebuildStarted without its RebuildFinished. A process that died is resumed
+ * by the next one from the checkpoints of the generation it was building.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Pool, PoolClient } from 'pg';
+import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
+import type { DomainEvent, StoredEvent, StoredEventOf } from '#shared/events/event.ts';
+import { systemTenant } from '#shared/events/metadata.ts';
+import { commandEventId, streamName } from '#shared/events/stream-name.ts';
+import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { backOff } from '#shared/runtime/backoff.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
+import { slotOf } from '#shared/transport/slot.ts';
+import type { DeliveredEvent } from '#shared/transport/transport.ts';
+import { applyBatch, applyInTransaction, cut, prepare } from '#projector/apply.ts';
+import { type Checkpoint, type Checkpoints, loadCheckpoints } from '#projector/checkpoints.ts';
+import { createGeneration, dropGeneration, type Generation, generationOf, liveGeneration, lockProjection } from '#projector/generations.ts';
+import type { Projection } from '#projector/projection.ts';
+
+const pageSize = 2_000;
+
+export interface RebuildParts {
+  readonly pool: Pool;
+  readonly log: EventLog;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+}
+
+export interface RebuildProgress {
+  readonly rebuildId: string;
+  readonly generation: number;
+  readonly events: number;
+  readonly startedAt: number;
+}
+
+/** By projection: the rebuild that this process is at. */
+export const rebuildProgress = new Map<string, RebuildProgress>();
+
+/** Thrown inside a rebuild that somebody cancelled. */
+class RebuildCancelled extends Error {
+  override readonly name = 'RebuildCancelled';
+}
+
+/** Watches for rebuilds that are asked for, and does them one after another. */
+export async function runRebuilds(parts: RebuildParts, projection: Projection, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const open = await openRebuild(parts.log, projection.name);
+      if (open) await rebuild(parts, projection, open, signal);
+      failures = 0;
+      if (!open) await parts.runtime.sleep(300, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      parts.logger.error({ projection: projection.name, error: (error as Error).message }, 'the rebuild stopped; it is tried again');
+      await backOff(parts.runtime, failures++, { base: 200, cap: 10_000, signal });
+    }
+  }
+}
+
+/** A changed version asks for its own generation. */
+export async function requestUpgrade(parts: RebuildParts, projection: Projection): Promise<void> {
+  const client = await parts.pool.connect();
+  try {
+    const live = await liveGeneration(client, projection.name);
+    if (!live || live.version === projection.version || (await openRebuild(parts.log, projection.name))) return;
+    await record(parts, projection.name, randomUUID(), {
+      type: 'RebuildStarted',
+      data: {
+        projection: projection.name,
+        rebuildId: randomUUID(),
+        reason: `version ${live.version} → ${projection.version}`,
+      },
+    });
+  } finally {
+    client.release();
+  }
+}
+
+async function streamEvents(log: EventLog, projection: string): Promise<StoredEvent[]> {
+  return (await Array.fromAsync(log.readStream(systemTenant, streamName.projection(projection)))).map(decodeEvent);
+}
+
+/** The last event of the stream tells most of the time; the stream is read only where it is no end of a rebuild. */
+async function openRebuild(log: EventLog, projection: string): Promise<StoredEventOf<'RebuildStarted'> | null> {
+  const stream = streamName.projection(projection);
+  const last = (await log.readLast(systemTenant, [stream])).get(stream);
+  if (!last || last.type === 'RebuildFinished') return null;
+  const events = await streamEvents(log, projection);
+  const finished = new Set(events.flatMap((event) => (event.type === 'RebuildFinished' ? [event.data.rebuildId] : [])));
+  return events.find((event): event is StoredEventOf<'RebuildStarted'> => event.type === 'RebuildStarted' && !finished.has(event.data.rebuildId)) ?? null;
+}
+
+async function isFinished(log: EventLog, projection: string, rebuildId: string): Promise<boolean> {
+  const events = await streamEvents(log, projection);
+  return events.some((event) => event.type === 'RebuildFinished' && event.data.rebuildId === rebuildId);
+}
+
+/** Appends to the projection's stream as the system; the id is made of the rebuild, so a repeat adds nothing. */
+async function record(parts: RebuildParts, projection: string, command: string, event: DomainEvent): Promise<void> {
+  const stream = streamName.projection(projection);
+  const id = commandEventId(command, event.type, 0);
+  for (;;) {
+    const events = await streamEvents(parts.log, projection);
+    if (events.some((known) => known.id === id)) return;
+    const expected: Expected = events.length === 0 ? 'none' : events.length - 1;
+    const [result] = await parts.log.append([
+      {
+        stream,
+        expected,
+        events: [
+          {
+            id,
+            ...event,
+            metadata: {
+              tenant: systemTenant,
+              recordedAt: parts.runtime.now().toISOString(),
+              actor: 'system:projector',
+              commandId: command,
+              requestHash: event.type,
+              correlationId: command,
+              causationId: null,
+              traceparent: null,
+              schemaVersion: currentVersion(event.type),
+            },
+          },
+        ],
+      },
+    ]);
+    if (result?.outcome === 'appended') return;
+  }
+}
+
+async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function rebuild(parts: RebuildParts, projection: Projection, request: StoredEventOf<'RebuildStarted'>, signal: AbortSignal): Promise<void> {
+  const { pool, log, logger, runtime } = parts;
+  const { rebuildId } = request.data;
+  const startedAt = runtime.now().getTime();
+  const note = (generation: number, events: number) => rebuildProgress.set(projection.name, { rebuildId, generation, events, startedAt });
+  let events = 0;
+  const finish = (outcome: 'completed' | 'cancelled' | 'failed', error: string | null) =>
+    record(parts, projection.name, rebuildId, {
+      type: 'RebuildFinished',
+      data: { projection: projection.name, rebuildId, outcome, error, events, seconds: (runtime.now().getTime() - startedAt) / 1000 },
+    });
+  try {
+    const swapped = await swappedGenerations(parts, projection, rebuildId);
+    if (!swapped) {
+      const generation = await buildingGeneration(parts, projection, rebuildId);
+      note(generation.number, 0);
+      const client = await pool.connect();
+      try {
+        let checkpoints = await loadCheckpoints(client, generation);
+        for (;;) {
+          const target = await liveCheckpoints(client, projection);
+          const before = events;
+          checkpoints = await catchUp(parts, client, generation, checkpoints, target, signal, async (count) => {
+            events += count;
+            note(generation.number, events);
+            if (await isFinished(log, projection.name, rebuildId)) throw new RebuildCancelled();
+          });
+          // Close behind the live one: what is left is small enough to be done under the lock.
+          if (events - before < pageSize) break;
+        }
+        events += await swap(parts, client, projection, generation, checkpoints, rebuildId);
+      } finally {
+        client.release();
+      }
+    }
+    await tellSwap(parts, projection, rebuildId);
+    await finish('completed', null);
+    logger.info({ projection: projection.name, events }, 'rebuilt');
+  } catch (error) {
+    if (error instanceof RebuildCancelled) {
+      await inTransaction(pool, (client) => dropBuilding(client, projection, rebuildId));
+      return;
+    }
+    throw error;
+  } finally {
+    rebuildProgress.delete(projection.name);
+  }
+}
+
+/** The live generation and the one before, where the rebuild has been swapped in already (and its process then died). */
+async function swappedGenerations(parts: RebuildParts, projection: Projection, rebuildId: string): Promise<{ from: number; to: number } | null> {
+  const answer = await parts.pool.query<{ generation: number }>(
+    "select generation from projector.generations where projection = $1 and rebuild_id = $2 and state = 'live'",
+    [projection.name, rebuildId],
+  );
+  const to = answer.rows[0]?.generation;
+  if (to === undefined) return null;
+  const before = await parts.pool.query<{ generation: number | null }>(
+    'select max(generation) as generation from projector.generations where projection = $1 and generation < $2',
+    [projection.name, to],
+  );
+  return { from: before.rows[0]?.generation ?? 0, to };
+}
+
+async function tellSwap(parts: RebuildParts, projection: Projection, rebuildId: string): Promise<void> {
+  const swapped = await swappedGenerations(parts, projection, rebuildId);
+  if (swapped)
+    await record(parts, projection.name, rebuildId, {
+      type: 'GenerationSwapped',
+      data: { projection: projection.name, rebuildId, ...swapped },
+    });
+}
+
+async function dropBuilding(client: PoolClient, projection: Projection, keep: string | null): Promise<void> {
+  const answer = await client.query<{ generation: number }>(
+    "select generation from projector.generations where projection = $1 and state = 'building' and (rebuild_id is distinct from $2 or $2 is null)",
+    [projection.name, keep],
+  );
+  for (const { generation } of answer.rows) await dropGeneration(client, projection.name, generation);
+}
+
+/** The generation that this rebuild was building before, or a new one; others that were never finished are dropped. */
+async function buildingGeneration(parts: RebuildParts, projection: Projection, rebuildId: string): Promise<Generation> {
+  return inTransaction(parts.pool, async (client) => {
+    await dropBuilding(client, projection, rebuildId);
+    const answer = await client.query<{ generation: number; version: number }>(
+      "select generation, version from projector.generations where projection = $1 and state = 'building' and rebuild_id = $2",
+      [projection.name, rebuildId],
+    );
+    const known = answer.rows[0];
+    if (known?.version === projection.version) return generationOf(projection, known.generation);
+    if (known) await dropGeneration(client, projection.name, known.generation);
+    return createGeneration(client, projection, 'building', parts.log.start, rebuildId);
+  });
+}
+
+async function liveCheckpoints(client: PoolClient, projection: Projection): Promise<Checkpoints> {
+  const live = await liveGeneration(client, projection.name);
+  if (!live) throw new Error(`${projection.name} has no live generation`);
+  return loadCheckpoints(client, generationOf(projection, live.generation));
+}
+
+/** Applies from the log until every slot is where the target is, never beyond. */
+async function catchUp(
+  parts: RebuildParts,
+  client: PoolClient,
+  generation: Generation,
+  from: Checkpoints,
+  target: Checkpoints,
+  signal: AbortSignal,
+  applied: (events: number) => Promise<void>,
+): Promise<Checkpoints> {
+  let checkpoints = from;
+  for await (const delivered of missing(parts.log, from, target)) {
+    for (const batch of cut(prepare(generation.projection, delivered))) {
+      signal.throwIfAborted();
+      checkpoints = await applyBatch(client, generation, checkpoints, batch, null, { requireLive: false });
+      await applied(batch.length);
+    }
+  }
+  return checkpoints;
+}
+
+/** By pages: what the target has applied and `from` has not. */
+async function* missing(log: EventLog, from: Checkpoints, target: Checkpoints): AsyncGenerator<DeliveredEvent[]> {
+  const last = target.reduce<Position>((latest, { eventPosition }) => (eventPosition && eventPosition > latest ? eventPosition : latest), log.start);
+  let after = from.reduce<Position>((least, { position }) => (position < least ? position : least), from[0]?.position ?? log.start);
+  for (let end = false; !end && after < last; ) {
+    const page = await log.readAll(after, pageSize);
+    const delivered = page.events.flatMap((event) => {
+      const slot = slotOf(event.metadata.tenant);
+      const wanted = event.position > (from[slot]?.position ?? '') && event.position <= (target[slot]?.position ?? '');
+      return wanted ? [{ slot, previous: log.start, event }] : [];
+    });
+    if (delivered.length > 0) yield delivered;
+    ({ position: after, end } = page);
+  }
+}
+
+/** Under the exclusive lock: top up to exactly the live checkpoints, make it live, retire the old, drop older ones. */
+async function swap(parts: RebuildParts, client: PoolClient, projection: Projection, generation: Generation, from: Checkpoints, rebuildId: string): Promise<number> {
+  let events = 0;
+  await client.query('begin');
+  try {
+    await lockProjection(client, projection.name, 'exclusive');
+    const live = await liveGeneration(client, projection.name);
+    const target = await liveCheckpoints(client, projection);
+    let checkpoints = from;
+    for await (const delivered of missing(parts.log, from, target))
+      for (const batch of cut(prepare(projection, delivered))) {
+        const to = new Map<number, Checkpoint>();
+        for (const { slot, event } of batch)
+          to.set(slot, { position: event.position, time: null, eventId: event.id, eventPosition: event.position });
+        await applyInTransaction(client, generation, checkpoints, to, batch);
+        checkpoints = checkpoints.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
+        events += batch.length;
+      }
+    // The watermarks of the live one hold for the new one too: both have applied the same events.
+    await client.query(
+      `update projector.checkpoints n set position = o.position, time = o.time
+       from projector.checkpoints o
+       where n.projection = $1 and n.generation = $2 and o.projection = $1 and o.generation = $3 and o.slot = n.slot`,
+      [projection.name, generation.number, live?.generation],
+    );
+    const differing = await client.query(
+      `select 1 from projector.checkpoints n join projector.checkpoints o on o.projection = n.projection and o.slot = n.slot
+       where n.projection = $1 and n.generation = $2 and o.generation = $3 and n.event_id is distinct from o.event_id`,
+      [projection.name, generation.number, live?.generation],
+    );
+    // Of another version or another log the live one may have stopped anywhere; of ours it has applied the same events.
+    if ((differing.rowCount ?? 0) > 0 && live?.version === projection.version)
+      throw new Error(`the new generation of ${projection.name} has not applied the same events as the live one`);
+    await client.query("update projector.generations set state = 'retired' where projection = $1 and state = 'live'", [projection.name]);
+    await client.query("update projector.generations set state = 'live' where projection = $1 and generation = $2 and rebuild_id = $3", [
+      projection.name,
+      generation.number,
+      rebuildId,
+    ]);
+    await client.query('update projector.projections set live_generation = $2 where name = $1', [projection.name, generation.number]);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+  await dropRetired(parts.pool, projection, generation.number);
+  return events;
+}
+
+/** The generation just before stays for a roll-back; older ones go, when no transaction begun before can read them. */
+async function dropRetired(pool: Pool, projection: Projection, live: number): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const answer = await client.query<{ generation: number }>(
+      "select generation from projector.generations where projection = $1 and state = 'retired' and generation < $2 order by generation desc offset 1",
+      [projection.name, live],
+    );
+    for (const { generation } of answer.rows) await dropGeneration(client, projection.name, generation);
+  });
+}

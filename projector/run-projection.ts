@@ -1,0 +1,151 @@
+/**
+ * The loop of one projection: find the live generation, go on from its checkpoints, apply what is delivered, publish
+ * how far it is. Whatever fails, it begins again from the checkpoints in the database after a back-off.
+ *
+ * States: running (events are applied), standing (the live generation was made by another version; a rebuild is under
+ * way), failing (the last attempt ended with an error; it is shown, and tried again).
+ */
+import type { Logger } from 'pino';
+import type { Pool, PoolClient } from 'pg';
+import type { Cache } from '#shared/cache/cache.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { backOff } from '#shared/runtime/backoff.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
+import { allSlots } from '#shared/transport/slot.ts';
+import type { Delivery, Transport, Watermark } from '#shared/transport/transport.ts';
+import { applyBatch, CheckpointMoved, cut, GenerationMoved, prepare, readGap, sortDelivery } from '#projector/apply.ts';
+import { type Checkpoints, loadCheckpoints, verifyCheckpoints } from '#projector/checkpoints.ts';
+import { ensureLiveGeneration, type Generation, generationOf } from '#projector/generations.ts';
+import { projectorMetrics } from '#projector/metrics.ts';
+import type { Projection } from '#projector/projection.ts';
+
+export interface ProjectionStatus {
+  state: 'starting' | 'running' | 'standing' | 'failing';
+  error: string | null;
+  /** When the loop last showed a sign of life, in milliseconds of the epoch. */
+  tickedAt: number;
+}
+
+export interface ProjectorParts {
+  readonly pool: Pool;
+  readonly log: EventLog;
+  readonly transport: Transport;
+  readonly cache: Cache;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  /** Awaited before each transaction; tests slow the projector with it. */
+  readonly pace?: () => Promise<void>;
+}
+
+export async function runProjection(parts: ProjectorParts, projection: Projection, status: ProjectionStatus, signal: AbortSignal): Promise<void> {
+  const { runtime, logger } = parts;
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      await runGeneration(parts, projection, status, signal, () => {
+        failures = 0;
+      });
+    } catch (error) {
+      if (error instanceof GenerationMoved || error instanceof CheckpointMoved) continue;
+      if (signal.aborted) return;
+      status.state = 'failing';
+      status.error = (error as Error).message;
+      projectorMetrics.failures.inc({ projection: projection.name });
+      logger.error({ projection: projection.name, error: status.error }, 'the projection stopped; it is tried again');
+      await backOff(runtime, failures++, { base: 100, cap: 10_000, signal });
+      status.tickedAt = runtime.now().getTime();
+    }
+  }
+}
+
+async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    return await work(client);
+  } catch (error) {
+    failure = error as Error;
+    throw error;
+  } finally {
+    // A connection that failed is not used again: nobody knows what state it is in.
+    const spent = failure !== undefined && !(failure instanceof GenerationMoved) && !(failure instanceof CheckpointMoved);
+    client.release(spent);
+  }
+}
+
+async function runGeneration(
+  parts: ProjectorParts,
+  projection: Projection,
+  status: ProjectionStatus,
+  signal: AbortSignal,
+  succeeded: () => void,
+): Promise<void> {
+  const { pool, log, transport, cache, runtime } = parts;
+  const live = await withClient(pool, (client) => ensureLiveGeneration(client, projection, log.start));
+  const generation = generationOf(projection, live.generation);
+  if (live.version !== projection.version) {
+    status.state = 'standing';
+    status.error = `generation ${live.generation} was made by version ${live.version}; version ${projection.version} builds its own`;
+    status.tickedAt = runtime.now().getTime();
+    await runtime.sleep(500, signal);
+    return;
+  }
+  let checkpoints = await withClient(pool, (client) => loadCheckpoints(client, generation));
+  await verifyCheckpoints(log, projection.name, checkpoints);
+  await publish(cache, generation, checkpoints, allSlots, []);
+  status.state = 'running';
+  status.error = null;
+
+  const stop = new AbortController();
+  const ended = AbortSignal.any([signal, stop.signal]);
+  try {
+    for await (const delivery of transport.deliver(checkpoints.map((checkpoint) => checkpoint.position), ended)) {
+      status.tickedAt = runtime.now().getTime();
+      const before = checkpoints;
+      checkpoints = await applyDelivery(parts, generation, checkpoints, delivery);
+      if (checkpoints !== before) succeeded();
+    }
+  } finally {
+    stop.abort();
+  }
+}
+
+async function applyDelivery(parts: ProjectorParts, generation: Generation, from: Checkpoints, delivery: Delivery): Promise<Checkpoints> {
+  const { pool, log, cache, pace } = parts;
+  const projection = generation.projection;
+  const labels = { projection: projection.name };
+  const sorted = sortDelivery(from, delivery);
+  if (sorted.duplicates > 0) projectorMetrics.duplicates.inc(labels, sorted.duplicates);
+  let events = sorted.apply;
+  for (const gap of sorted.gaps) {
+    const missing = await readGap(log, gap);
+    projectorMetrics.gaps.inc(labels);
+    parts.logger.warn({ ...labels, slot: gap.slot, events: missing.length }, 'events did not arrive; they were read from the log');
+    events = [...events, ...missing].sort((a, b) => (a.event.position < b.event.position ? -1 : 1));
+  }
+  let checkpoints = from;
+  const step = async (batch: ReturnType<typeof prepare>, watermark: Watermark | null) => {
+    await pace?.();
+    const before = checkpoints;
+    checkpoints = await inSpan('projection batch', { 'projection.name': projection.name, 'projection.events': batch.length }, () =>
+      withClient(pool, (client) => applyBatch(client, generation, before, batch, watermark, { requireLive: true })),
+    );
+    const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
+    await publish(cache, generation, checkpoints, moved, batch.map((one) => one.event));
+    projectorMetrics.events.inc(labels, batch.length);
+  };
+  for (const batch of cut(prepare(projection, events))) await step([...batch], null);
+  if (delivery.watermark) await step([], delivery.watermark);
+  const newest = checkpoints.reduce<string | null>((latest, { time }) => (time !== null && (latest === null || time > latest) ? time : latest), null);
+  if (newest) projectorMetrics.checkpointTime.set(labels, Date.parse(newest) / 1000);
+  return checkpoints;
+}
+
+async function publish(cache: Cache, generation: Generation, checkpoints: Checkpoints, slots: readonly number[], events: readonly RecordedEvent[]): Promise<void> {
+  await cache.publish({
+    projection: generation.projection.name,
+    generation: generation.number,
+    tenants: new Map(events.map((event) => [event.metadata.tenant, event.position])),
+    slots: new Map(slots.map((slot) => [slot, checkpoints[slot]?.position as string])),
+  });
+}

@@ -1,0 +1,51 @@
+import type { Table } from '#projector/table.ts';
+
+export const syncRuns: Table = {
+  name: 'sync_runs',
+  columns: {
+    tenant: 'text',
+    id: 'uuid',
+    revision: 'bigint',
+    source: 'text',
+    channel: 'text',
+    mode: 'text',
+    status: 'text',
+    epoch: 'bigint',
+    mapping: 'json',
+    parts: 'json',
+    requested_by: 'text',
+    received: 'bigint',
+    recorded: 'bigint',
+    revised: 'bigint',
+    unchanged: 'bigint',
+    stale: 'bigint',
+    deleted: 'bigint',
+    rejected: 'bigint',
+    batches: 'bigint',
+    watermark: 'timestamptz',
+    error: 'text',
+    started_at: 'timestamptz',
+    changed_at: 'timestamptz',
+    ended_at: 'timestamptz',
+    position: 'text',
+  },
+  key: ['tenant', 'id'],
+  indexes: ['(tenant, started_at desc, id desc)'],
+};
+
+export const syncRejects: Table = {
+  name: 'sync_rejects',
+  columns: {
+    tenant: 'text',
+    run: 'uuid',
+    part: 'int',
+    batch: 'int',
+    number: 'int',
+    line: 'bigint',
+    source_id: 'text',
+    reason: 'text',
+  },
+  key: ['tenant', 'run', 'part', 'batch', 'number'],
+  indexes: [],
+  appendOnly: true,
+};

@@ -1,0 +1,180 @@
+/**
+ * Reading a projection, exactly as of a stated position. The live generation, the tenant's checkpoint and the rows are
+ * read by one SQL statement, so by one snapshot; tables are named by the generation that is remembered, and where
+ * another one turns out to be live the statement is made again. A demanded position is waited for before.
+ */
+import { createPool, type DatabasePool, type QuerySqlToken, SlonikError, sql, type FragmentSqlToken } from 'slonik';
+import { z } from 'zod';
+import type { Cache } from '#shared/cache/cache.ts';
+import type { ProjectionName } from '#shared/events/projection.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { ProblemError, refuse } from '#shared/http/problem.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
+import { slotOf } from '#shared/transport/slot.ts';
+
+export const asOf = z.object({
+  position: z.string().describe('the answer reflects the log up to here'),
+  time: z.iso.datetime().nullable().describe('of the newest event that it reflects'),
+});
+export type AsOf = z.infer<typeof asOf>;
+
+/** A table of the generation that is read. */
+export type TableOf = (table: string) => FragmentSqlToken;
+
+export interface Demand {
+  /** The answer must be as of this position or later. */
+  readonly minPosition: Position | null;
+  /** How long to wait for it, in milliseconds. */
+  readonly waitMilliseconds: number;
+}
+
+export const noDemand: Demand = { minPosition: null, waitMilliseconds: 0 };
+
+export interface ReadRequest<T> {
+  readonly projection: ProjectionName;
+  readonly tenant: string;
+  readonly demand: Demand;
+  /** A scalar expression of type json (a sub-select in parentheses). */
+  readonly select: (table: TableOf) => FragmentSqlToken;
+  readonly shape: z.ZodType<T>;
+}
+
+export interface ReadModel {
+  read<T>(request: ReadRequest<T>): Promise<{ readonly asOf: AsOf; readonly data: T }>;
+  /** Resolves when the tenant's slot of the projection has reached the demand; else throws the problem that says how far it is. */
+  waitFor(projection: ProjectionName, tenant: string, demand: Demand): Promise<void>;
+  close(): Promise<void>;
+}
+
+const answerRow = z.object({ generation: z.int(), position: z.string(), time: z.string().nullable(), data: z.unknown() });
+/** Relation or schema is gone: the generation that was remembered was dropped. */
+const goneCodes = new Set(['42P01', '3F000']);
+const pollMilliseconds = 100;
+
+export async function connectReadModel(options: {
+  readonly databaseUrl: string;
+  readonly cache: Cache;
+  readonly runtime: Runtime;
+  readonly poolSize?: number;
+}): Promise<ReadModel> {
+  const pool = await createPool(options.databaseUrl, {
+    maxPoolSize: options.poolSize ?? 8,
+    statementTimeout: 30_000,
+    captureStackTrace: false,
+    // Connections hold no state between statements: there is nothing to reset.
+    resetConnection: async () => undefined,
+  });
+  pool.on('error', () => undefined);
+  return readModelOf(pool, options.cache, options.runtime);
+}
+
+function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadModel {
+  const remembered = new Map<string, number>();
+
+  async function liveGeneration(projection: string): Promise<number> {
+    const live = await pool.maybeOneFirst(
+      sql.type(z.object({ live_generation: z.int() }))`select live_generation from projector.projections where name = ${projection}`,
+    );
+    if (live === null) throw new ProblemError(refuse('view-behind', `The view "${projection}" is not built yet.`, { retryAfter: 1 }));
+    remembered.set(projection, live);
+    return live;
+  }
+
+  function statement(projection: string, generation: number, tenant: string, select: (table: TableOf) => FragmentSqlToken): QuerySqlToken<typeof answerRow> {
+    const table: TableOf = (name) => sql.fragment`${sql.identifier([`${projection}_g${generation}`, name])}`;
+    return sql.type(answerRow)`
+      select live.generation, live.position,
+             to_char(live.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time,
+             ${select(table)} as data
+      from (
+        select p.live_generation as generation, c.position, c.time
+        from projector.projections p
+          join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
+        where p.name = ${projection} and c.slot = ${slotOf(tenant)}
+      ) live`;
+  }
+
+  async function read<T>({ projection, tenant, demand, select, shape }: ReadRequest<T>) {
+    await waitFor(projection, tenant, demand);
+    return inSpan('read model query', { 'projection.name': projection }, async () => {
+      let generation = remembered.get(projection) ?? (await liveGeneration(projection));
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const row = await pool.one(statement(projection, generation, tenant, select));
+          if (row.generation === generation)
+            return { asOf: { position: row.position, time: row.time }, data: shape.parse(row.data) };
+          generation = row.generation;
+          remembered.set(projection, generation);
+        } catch (error) {
+          if (attempt >= 5 || !goneCodes.has(sqlState(error))) throw driverError(error);
+          generation = await liveGeneration(projection);
+        }
+      }
+    });
+  }
+
+  async function reachedInDatabase(projection: string, slot: number): Promise<Position | null> {
+    return pool.maybeOneFirst(
+      sql.type(z.object({ position: z.string() }))`
+        select c.position from projector.projections p
+          join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
+        where p.name = ${projection} and c.slot = ${slot}`,
+    );
+  }
+
+  async function waitFor(projection: ProjectionName, tenant: string, { minPosition, waitMilliseconds }: Demand): Promise<void> {
+    if (minPosition === null) return;
+    const slot = slotOf(tenant);
+    const until = runtime.now().getTime() + waitMilliseconds;
+    for (;;) {
+      const known = await cache.reached(projection, slot);
+      if (known !== null && known >= minPosition) return;
+      // Listening begins before the database is asked, so no publication is missed between.
+      const stop = new AbortController();
+      const published = cache.published(stop.signal);
+      try {
+        const stored = await reachedInDatabase(projection, slot).catch((error: unknown) => {
+          throw driverError(error);
+        });
+        if (stored !== null && stored >= minPosition) return;
+        const left = until - runtime.now().getTime();
+        if (left <= 0) throw await behind(projection, stored, minPosition);
+        await Promise.race([published, runtime.sleep(Math.min(left, pollMilliseconds), stop.signal)]);
+      } finally {
+        stop.abort();
+      }
+    }
+  }
+
+  async function behind(projection: string, reached: Position | null, demanded: Position): Promise<ProblemError> {
+    const building = await pool.maybeOneFirst(
+      sql.type(z.object({ building: z.int() }))`
+        select b.generation as building from projector.projections p
+          join projector.generations l on l.projection = p.name and l.generation = p.live_generation
+          join projector.generations b on b.projection = p.name and b.state = 'building' and b.version <> l.version
+        where p.name = ${projection} limit 1`,
+    );
+    const how = `"${projection}" is as of ${reached ?? 'the start'}, asked for was ${demanded}.`;
+    return new ProblemError(
+      building === null
+        ? refuse('view-behind', `${how} Ask again, or wait longer with "Prefer: wait=<seconds>" (at most 30).`, { retryAfter: 1 })
+        : refuse('view-rebuilding', `${how} Its generation ${building} is being built for a new version; see /api/v1/projections.`, { retryAfter: 5 }),
+    );
+  }
+
+  return { read, waitFor, close: () => pool.end() };
+}
+
+const sqlState = (error: unknown): string => {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = (cause as { code?: unknown }).code;
+    if (typeof code === 'string') return code;
+  }
+  return '';
+};
+
+/** The driver's own error, whose code says whether it is transient; slonik wraps it. */
+function driverError(error: unknown): unknown {
+  return error instanceof SlonikError && error.cause instanceof Error && sqlState(error.cause) !== '' ? error.cause : error;
+}

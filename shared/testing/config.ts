@@ -1,0 +1,7 @@
+/**
+ * TEST_FSYNC=on makes the tests' Postgres as safe against power cuts as the real one, and slower: for tests of
+ * durability and for figures that are to be compared with real ones.
+ */
+export function testFsync(): boolean {
+  return process.env.TEST_FSYNC === 'on';
+}

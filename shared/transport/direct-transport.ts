@@ -1,0 +1,46 @@
+/**
+ * The transport of one machine: reads the log. It begins at the earliest of the positions it is given, so a slot that
+ * is further on gets events again that it has; it drops them like any duplicate.
+ */
+import type { EventLog } from '#shared/event-log/event-log.ts';
+import { laterOf, type Position } from '#shared/event-log/position.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
+import { slotOf } from '#shared/transport/slot.ts';
+import type { DeliveredEvent, Transport } from '#shared/transport/transport.ts';
+
+/** At least this often while events flow; and whenever the end of the log is reached after some. */
+const watermarkMilliseconds = 1_000;
+
+export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runtime): Transport {
+  return {
+    async *deliver(from, signal) {
+      const start = from.reduce((least, position) => (position < least ? position : least));
+      // The slot's checkpoint is the event before, or later than it: nothing in between was skipped.
+      const previous: Position[] = from.map(() => start);
+      let time: string | null = null;
+      let position = start;
+      let marked = '';
+      let markedAt = 0;
+      for await (const message of log.subscribe(start, signal)) {
+        if (message.kind === 'caught-up') position = laterOf(position, message.position);
+        const events: DeliveredEvent[] = [];
+        if (message.kind === 'events')
+          for (const event of message.events) {
+            const slot = slotOf(event.metadata.tenant);
+            events.push({ slot, previous: previous[slot] as Position, event });
+            previous[slot] = event.position;
+            position = event.position;
+            if (time === null || event.metadata.recordedAt > time) time = event.metadata.recordedAt;
+          }
+        const now = runtime.now().getTime();
+        const due = position !== marked && (message.kind === 'caught-up' || now - markedAt >= watermarkMilliseconds);
+        if (due) {
+          marked = position;
+          markedAt = now;
+        }
+        if (events.length > 0 || due)
+          yield { events, watermark: due ? { position, time, previous: [...previous] } : null };
+      }
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * How events reach the projector. Two kinds of message: events, each with the position of the event before it in its
+ * slot; and watermarks, which say up to where the log was sent. A receiver compares previous positions with its
+ * checkpoints, so loss, repetition and reordering on the way are seen, never absorbed.
+ */
+import type { Position } from '#shared/event-log/position.ts';
+import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+
+export interface DeliveredEvent {
+  readonly slot: number;
+  /** Of the event before this one in its slot, from the log. */
+  readonly previous: Position;
+  readonly event: RecordedEvent;
+}
+
+export interface Watermark {
+  /** The log was sent up to here. */
+  readonly position: Position;
+  /** The greatest recordedAt that was sent; null where nothing was. */
+  readonly time: string | null;
+  /** By slot: position of its last event up to here. */
+  readonly previous: readonly Position[];
+}
+
+export interface Delivery {
+  readonly events: readonly DeliveredEvent[];
+  readonly watermark: Watermark | null;
+}
+
+export interface Transport {
+  /** From each slot's position on, for as long as the signal lets it. */
+  deliver(from: readonly Position[], signal: AbortSignal): AsyncIterable<Delivery>;
+}
