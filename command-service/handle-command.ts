@@ -6,17 +6,17 @@
  * Event ids are made of the command's identity, so no table of keys is needed, and sending twice records once.
  */
 import type { Pool } from 'pg';
-import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
-import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
-import { commandEventId } from '#shared/events/stream-name.ts';
-import type { EventLog, Expected, NewEvent } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
-import { type Refusal, refuse } from '#shared/http/problem.ts';
-import { currentTraceparent, inSpan } from '#shared/telemetry/span.ts';
 import type { Command } from '#command-service/command.ts';
 import type { Decision, Evolution } from '#command-service/decision.ts';
 import { appendableRuns, completePlannedAppend, planAppend } from '#command-service/planned-appends.ts';
 import { recordOrigin } from '#command-service/request-origins.ts';
+import type { EventLog, Expected, NewEvent } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
+import { commandEventId } from '#shared/events/stream-name.ts';
+import { type Refusal, refuse } from '#shared/http/problem.ts';
+import { currentTraceparent, inSpan } from '#shared/telemetry/span.ts';
 
 const attempts = 20;
 
@@ -58,7 +58,11 @@ export function handleCommand<State, Resolved extends object>(
       const result = await attemptCommand(parts, command, target);
       if (result !== 'conflict') return result;
     }
-    return refuse('too-many-conflicts', 'Others keep changing it. Send it again unchanged, with the same Idempotency-Key.', { retryAfter: 1 });
+    return refuse(
+      'too-many-conflicts',
+      'Others keep changing it. Send it again unchanged, with the same Idempotency-Key.',
+      { retryAfter: 1 },
+    );
   });
 }
 
@@ -71,7 +75,10 @@ async function attemptCommand<State, Resolved extends object>(
   const stored = (await Array.fromAsync(log.readStream(tenant, stream))).map(decodeEvent);
   const own = stored.filter((event) => event.metadata.commandId === command.id);
   if (own.some((event) => event.metadata.requestHash !== command.requestHash))
-    return refuse('idempotency-key-reused', 'This Idempotency-Key was used for another request. Use a new key, or send what was sent then.');
+    return refuse(
+      'idempotency-key-reused',
+      'This Idempotency-Key was used for another request. Use a new key, or send what was sent then.',
+    );
   if (own.length > 0) {
     if (await hasPlan(pool, stream)) {
       await completePlannedAppend(pool, log, stream);
@@ -83,7 +90,9 @@ async function attemptCommand<State, Resolved extends object>(
   if (command.ifMatch !== null && command.ifMatch !== stored.length - 1)
     return refuse(
       'revision-differs',
-      stored.length === 0 ? 'There is no such thing.' : `It is at revision ${stored.length - 1}, not ${command.ifMatch}. Read it again and decide anew.`,
+      stored.length === 0
+        ? 'There is no such thing.'
+        : `It is at revision ${stored.length - 1}, not ${command.ifMatch}. Read it again and decide anew.`,
     );
   const state = stored.reduce((before, event) => evolution.evolve(before, event), evolution.initial);
   const resolved = await target.resolve(state);
@@ -108,7 +117,8 @@ async function attemptCommand<State, Resolved extends object>(
     return last ? accepted('recorded', evolution, after.slice(0, last.revision + 1), written) : 'conflict';
   }
   const [result] = await log.append([{ stream, expected, events }]);
-  if (result?.outcome === 'too-large') return refuse('too-large', `It would take ${result.bytes} bytes; ${result.limit} are the limit.`);
+  if (result?.outcome === 'too-large')
+    return refuse('too-large', `It would take ${result.bytes} bytes; ${result.limit} are the limit.`);
   if (result?.outcome !== 'appended') return 'conflict';
   const written = decision.events.map((event, index): StoredEvent => {
     const { id, metadata } = events[index] as NewEvent;

@@ -3,11 +3,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { commandId } from '#shared/events/stream-name.ts';
-import { type Refusal, orThrow, ProblemError, refuse } from '#shared/http/problem.ts';
-import type { Runtime } from '#shared/runtime/runtime.ts';
 import type { Command } from '#command-service/command.ts';
 import type { Accepted } from '#command-service/handle-command.ts';
+import { commandId } from '#shared/events/stream-name.ts';
+import { orThrow, ProblemError, type Refusal, refuse } from '#shared/http/problem.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
 
 /** Headers that every command takes. */
 export const commandHeaders = z.looseObject({
@@ -15,14 +15,13 @@ export const commandHeaders = z.looseObject({
   'if-match': z.string().optional().describe('the revision that you saw, in double quotes; another one now: 412'),
 });
 
-/** Headers of what a command answers. */
-export const commandAnswerHeaders = ['ETag', 'Location', 'Cool-Mint-Position'] as const;
-
 function ifMatchOf(header: string | undefined): number | null {
   if (header === undefined || header === '*') return null;
   const revision = /^"(\d{1,15})"$/.exec(header)?.[1];
   if (revision === undefined)
-    throw new ProblemError(refuse('malformed-request', 'If-Match is the revision in double quotes, as ETag gave it: "3".'));
+    throw new ProblemError(
+      refuse('malformed-request', 'If-Match is the revision in double quotes, as ETag gave it: "3".'),
+    );
   return Number(revision);
 }
 
@@ -38,7 +37,9 @@ export function commandOf(request: FastifyRequest, runtime: Runtime, asked: unkn
     tenant,
     actor,
     id: commandId(tenant, actor, target, typeof key === 'string' ? key : randomUUID()),
-    requestHash: createHash('sha256').update(canonicalize(asked ?? null) ?? 'null').digest('hex'),
+    requestHash: createHash('sha256')
+      .update(canonicalize(asked ?? null) ?? 'null')
+      .digest('hex'),
     correlationId: request.id,
     now: runtime.now(),
     ifMatch: ifMatchOf(request.headers['if-match']),

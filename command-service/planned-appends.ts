@@ -24,7 +24,13 @@ export function appendableRuns(events: readonly NewEvent[]): NewEvent[][] {
 }
 
 /** False: there is a plan for this stream already. */
-export async function planAppend(pool: Pool, tenant: string, stream: string, expected: Expected, events: readonly NewEvent[]): Promise<boolean> {
+export async function planAppend(
+  pool: Pool,
+  tenant: string,
+  stream: string,
+  expected: Expected,
+  events: readonly NewEvent[],
+): Promise<boolean> {
   const client = await pool.connect();
   try {
     await client.query('begin');

@@ -4,16 +4,16 @@
  * something is missing between, and the missing range is read from the log.
  */
 import type { ClientBase } from 'pg';
-import { decodeEvent } from '#shared/events/codec.ts';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
-import { slotOf } from '#shared/transport/slot.ts';
-import type { DeliveredEvent, Delivery, Watermark } from '#shared/transport/transport.ts';
 import { type Checkpoint, type Checkpoints, moveCheckpoints } from '#projector/checkpoints.ts';
 import { type Generation, liveGeneration, lockProjection } from '#projector/generations.ts';
 import type { Projection } from '#projector/projection.ts';
-import { writeChanges } from '#projector/write-changes.ts';
 import type { Change } from '#projector/table.ts';
+import { writeChanges } from '#projector/write-changes.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { decodeEvent } from '#shared/events/codec.ts';
+import { slotOf } from '#shared/transport/slot.ts';
+import type { DeliveredEvent, Delivery, Watermark } from '#shared/transport/transport.ts';
 
 /** A transaction is cut at about so many row changes, whatever the size of the delivered batch. */
 const changesPerTransaction = 5_000;
@@ -37,11 +37,6 @@ export interface Prepared {
   readonly event: RecordedEvent;
   readonly slot: number;
   readonly changes: readonly Change[];
-}
-
-export interface Applied {
-  readonly checkpoints: Checkpoints;
-  readonly events: readonly RecordedEvent[];
 }
 
 export interface Sorted {
@@ -100,7 +95,10 @@ export function prepare(projection: Projection, delivered: readonly DeliveredEve
       const decoded = decodeEvent(event);
       return { event, slot, changes: projection.folds.flatMap((fold) => fold.changes(decoded)) };
     } catch (error) {
-      throw new FoldFailed(`${projection.name} cannot take ${event.type} ${event.id} (${event.stream}, revision ${event.revision}): ${(error as Error).message}`, { cause: error });
+      throw new FoldFailed(
+        `${projection.name} cannot take ${event.type} ${event.id} (${event.stream}, revision ${event.revision}): ${(error as Error).message}`,
+        { cause: error },
+      );
     }
   });
 }
@@ -124,7 +122,11 @@ export function* cut(prepared: readonly Prepared[]): Generator<readonly Prepared
 const laterTime = (a: string | null, b: string | null) => (a !== null && (b === null || a > b) ? a : b);
 
 /** Where the checkpoints stand after these events and, where there is one, the watermark. */
-function checkpointsAfter(from: Checkpoints, batch: readonly Prepared[], watermark: Watermark | null): Map<number, Checkpoint> {
+function checkpointsAfter(
+  from: Checkpoints,
+  batch: readonly Prepared[],
+  watermark: Watermark | null,
+): Map<number, Checkpoint> {
   const to = new Map<number, Checkpoint>();
   for (const { event, slot } of batch) {
     const before = to.get(slot) ?? (from[slot] as Checkpoint);
@@ -183,5 +185,9 @@ export async function applyInTransaction(
   batch: readonly Prepared[],
 ): Promise<void> {
   if (!(await moveCheckpoints(client, generation, from, to))) throw new CheckpointMoved();
-  await writeChanges(client, generation.schema, batch.flatMap((one) => one.changes));
+  await writeChanges(
+    client,
+    generation.schema,
+    batch.flatMap((one) => one.changes),
+  );
 }

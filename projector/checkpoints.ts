@@ -1,8 +1,8 @@
 /** Up to where a generation has applied each slot. Moved only by compare-and-set, in the transaction of the rows. */
 import type { ClientBase } from 'pg';
+import type { Generation } from '#projector/generations.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { logIdOf, type Position } from '#shared/event-log/position.ts';
-import type { Generation } from '#projector/generations.ts';
 
 export interface Checkpoint {
   readonly position: Position;
@@ -17,7 +17,12 @@ export interface Checkpoint {
 export type Checkpoints = readonly Checkpoint[];
 
 export async function loadCheckpoints(client: ClientBase, generation: Generation): Promise<Checkpoints> {
-  const answer = await client.query<{ position: string; time: Date | null; event_id: string | null; event_position: string | null }>(
+  const answer = await client.query<{
+    position: string;
+    time: Date | null;
+    event_id: string | null;
+    event_position: string | null;
+  }>(
     `select position, time, event_id, event_position from projector.checkpoints
      where projection = $1 and generation = $2 order by slot`,
     [generation.projection.name, generation.number],
@@ -68,11 +73,13 @@ export class LogExchanged extends Error {
 export async function verifyCheckpoints(log: EventLog, projection: string, checkpoints: Checkpoints): Promise<void> {
   const advice = `The event log was restored or exchanged since the projection "${projection}" was built. Rebuild it: npx cool-mint rebuild ${projection}`;
   for (const { position, eventId, eventPosition } of checkpoints) {
-    if (logIdOf(position) !== log.id) throw new LogExchanged(`${advice} (its checkpoint is of log ${logIdOf(position)}, this is log ${log.id})`);
+    if (logIdOf(position) !== log.id)
+      throw new LogExchanged(`${advice} (its checkpoint is of log ${logIdOf(position)}, this is log ${log.id})`);
     if (eventPosition === null) continue;
     // The page after "just before" begins with the event itself.
     const [event] = (await log.readAll(before(eventPosition), 1)).events;
-    if (event?.id !== eventId) throw new LogExchanged(`${advice} (at ${eventPosition} there is another event than it applied)`);
+    if (event?.id !== eventId)
+      throw new LogExchanged(`${advice} (at ${eventPosition} there is another event than it applied)`);
   }
 }
 

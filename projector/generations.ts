@@ -1,9 +1,9 @@
 /** Generations of a projection: making the tables of one, finding the live one, dropping those that nobody needs. */
 import type { ClientBase } from 'pg';
-import type { Position } from '#shared/event-log/position.ts';
-import { allSlots } from '#shared/transport/slot.ts';
 import { type Projection, schemaOf, tablesOf } from '#projector/projection.ts';
 import type { Table } from '#projector/table.ts';
+import type { Position } from '#shared/event-log/position.ts';
+import { allSlots } from '#shared/transport/slot.ts';
 
 export interface Generation {
   readonly projection: Projection;
@@ -17,8 +17,14 @@ export interface LiveGeneration {
 }
 
 /** Held by every batch in shared mode, by a swap exclusively; released with the transaction. */
-export async function lockProjection(client: ClientBase, projection: string, mode: 'shared' | 'exclusive'): Promise<void> {
-  await client.query(`select pg_advisory_xact_lock${mode === 'shared' ? '_shared' : ''}(hashtextextended($1, 4402))`, [projection]);
+export async function lockProjection(
+  client: ClientBase,
+  projection: string,
+  mode: 'shared' | 'exclusive',
+): Promise<void> {
+  await client.query(`select pg_advisory_xact_lock${mode === 'shared' ? '_shared' : ''}(hashtextextended($1, 4402))`, [
+    projection,
+  ]);
 }
 
 export async function liveGeneration(client: ClientBase, projection: string): Promise<LiveGeneration | null> {
@@ -41,7 +47,10 @@ export const generationOf = (projection: Projection, number: number): Generation
 /** DDL of one table; in a schema of the caller's choice. */
 export function tableDdl(schema: string, table: Table): string[] {
   const columns = [
-    ...Object.entries(table.columns).map(([name, type]) => `${name} ${type}${type === 'text' && name === 'position' ? ' collate "C"' : ''}${table.key.includes(name) ? ' not null' : ''}`),
+    ...Object.entries(table.columns).map(
+      ([name, type]) =>
+        `${name} ${type}${type === 'text' && name === 'position' ? ' collate "C"' : ''}${table.key.includes(name) ? ' not null' : ''}`,
+    ),
     ...Object.entries(table.generated ?? {}).map(([name, type]) => `${name} ${type}`),
     `primary key (${table.key.join(', ')})`,
   ];
@@ -69,7 +78,8 @@ export async function createGeneration(
     [projection.name, generation.number, projection.version, state, rebuildId],
   );
   await client.query(`create schema ${generation.schema}`);
-  for (const table of tablesOf(projection)) for (const statement of tableDdl(generation.schema, table)) await client.query(statement);
+  for (const table of tablesOf(projection))
+    for (const statement of tableDdl(generation.schema, table)) await client.query(statement);
   await client.query(
     `insert into projector.checkpoints (projection, generation, slot, position)
      select $1, $2, slot, $4 from unnest($3::smallint[]) as slot`,
@@ -79,14 +89,21 @@ export async function createGeneration(
 }
 
 /** The live generation, made where there is none yet. In a transaction of its own. */
-export async function ensureLiveGeneration(client: ClientBase, projection: Projection, start: Position): Promise<LiveGeneration> {
+export async function ensureLiveGeneration(
+  client: ClientBase,
+  projection: Projection,
+  start: Position,
+): Promise<LiveGeneration> {
   await client.query('begin');
   try {
     await lockProjection(client, projection.name, 'exclusive');
     let live = await liveGeneration(client, projection.name);
     if (!live) {
       const made = await createGeneration(client, projection, 'live', start, null);
-      await client.query('insert into projector.projections (name, live_generation) values ($1, $2)', [projection.name, made.number]);
+      await client.query('insert into projector.projections (name, live_generation) values ($1, $2)', [
+        projection.name,
+        made.number,
+      ]);
       live = { generation: made.number, version: projection.version };
     }
     await client.query('commit');
@@ -100,5 +117,8 @@ export async function ensureLiveGeneration(client: ClientBase, projection: Proje
 /** Drops a generation's tables, rows and checkpoints. In the caller's transaction. */
 export async function dropGeneration(client: ClientBase, projection: string, generation: number): Promise<void> {
   await client.query(`drop schema if exists ${schemaOf(projection, generation)} cascade`);
-  await client.query('delete from projector.generations where projection = $1 and generation = $2', [projection, generation]);
+  await client.query('delete from projector.generations where projection = $1 and generation = $2', [
+    projection,
+    generation,
+  ]);
 }

@@ -6,10 +6,40 @@ const registers = [registry];
 
 export const projectorMetrics = {
   events: new Counter({ name: 'cool_mint_projection_events_total', help: 'Events applied.', labelNames, registers }),
-  duplicates: new Counter({ name: 'cool_mint_projection_duplicates_total', help: 'Events that were delivered again and dropped.', labelNames, registers }),
-  gaps: new Counter({ name: 'cool_mint_projection_gaps_total', help: 'Gaps in what was delivered, repaired from the log.', labelNames, registers }),
-  failures: new Counter({ name: 'cool_mint_projection_failures_total', help: 'Times a projection stopped with an error.', labelNames, registers }),
-  checkpointTime: new Gauge({ name: 'cool_mint_projection_checkpoint_timestamp_seconds', help: 'Time of the newest event applied, seconds of the epoch.', labelNames, registers }),
-  lagEvents: new Gauge({ name: 'cool_mint_projection_lag_events', help: 'Events of the log that are not applied yet, counted up to 1,000.', labelNames, registers }),
-  lagSeconds: new Gauge({ name: 'cool_mint_projection_lag_seconds', help: 'Age of the oldest event that is not applied yet.', labelNames, registers }),
+  duplicates: new Counter({
+    name: 'cool_mint_projection_duplicates_total',
+    help: 'Events that were delivered again and dropped.',
+    labelNames,
+    registers,
+  }),
+  gaps: new Counter({
+    name: 'cool_mint_projection_gaps_total',
+    help: 'Gaps in what was delivered, repaired from the log.',
+    labelNames,
+    registers,
+  }),
+  failures: new Counter({
+    name: 'cool_mint_projection_failures_total',
+    help: 'Times a projection stopped with an error.',
+    labelNames,
+    registers,
+  }),
+  checkpointTime: new Gauge({
+    name: 'cool_mint_projection_checkpoint_timestamp_seconds',
+    help: 'Time of the newest event applied, seconds of the epoch.',
+    labelNames,
+    registers,
+  }),
+  lagEvents: new Gauge({
+    name: 'cool_mint_projection_lag_events',
+    help: 'Events of the log that are not applied yet, counted up to 1,000.',
+    labelNames,
+    registers,
+  }),
+  lagSeconds: new Gauge({
+    name: 'cool_mint_projection_lag_seconds',
+    help: 'Age of the oldest event that is not applied yet.',
+    labelNames,
+    registers,
+  }),
 };

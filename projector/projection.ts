@@ -2,9 +2,10 @@
  * A projection: tables that are built by a pure function of events, with one checkpoint a slot. Tables that one query
  * joins belong to one projection. A changed version builds a new generation.
  */
-import type { ProjectionName } from '#shared/events/projection.ts';
-import type { StoredEvent } from '#shared/events/event.ts';
+
 import type { Change, Table } from '#projector/table.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
+import type { ProjectionName } from '#shared/events/projection.ts';
 
 /** What one noun contributes. `changes` does no I/O, reads no clock and draws no random number. */
 export interface Fold {

@@ -12,5 +12,3 @@ export const projections: readonly Projection[] = [
   { name: 'audit', version: 1, folds: [auditFold] },
   { name: 'operations', version: 1, folds: [syncRunFold, rebuildFold] },
 ];
-
-export const projectionOf = (name: string): Projection | undefined => projections.find((projection) => projection.name === name);

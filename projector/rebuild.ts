@@ -4,22 +4,29 @@
  * by the next one from the checkpoints of the generation it was building.
  */
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Pool, PoolClient } from 'pg';
+import type { Logger } from 'pino';
+import { applyBatch, applyInTransaction, cut, prepare } from '#projector/apply.ts';
+import { type Checkpoint, type Checkpoints, loadCheckpoints } from '#projector/checkpoints.ts';
+import {
+  createGeneration,
+  dropGeneration,
+  type Generation,
+  generationOf,
+  liveGeneration,
+  lockProjection,
+} from '#projector/generations.ts';
+import type { Projection } from '#projector/projection.ts';
+import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent, StoredEventOf } from '#shared/events/event.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import { commandEventId, streamName } from '#shared/events/stream-name.ts';
-import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 import type { DeliveredEvent } from '#shared/transport/transport.ts';
-import { applyBatch, applyInTransaction, cut, prepare } from '#projector/apply.ts';
-import { type Checkpoint, type Checkpoints, loadCheckpoints } from '#projector/checkpoints.ts';
-import { createGeneration, dropGeneration, type Generation, generationOf, liveGeneration, lockProjection } from '#projector/generations.ts';
-import type { Projection } from '#projector/projection.ts';
 
 const pageSize = 2_000;
 
@@ -56,7 +63,10 @@ export async function runRebuilds(parts: RebuildParts, projection: Projection, s
       if (!open) await parts.runtime.sleep(300, signal);
     } catch (error) {
       if (signal.aborted) return;
-      parts.logger.error({ projection: projection.name, error: (error as Error).message }, 'the rebuild stopped; it is tried again');
+      parts.logger.error(
+        { projection: projection.name, error: (error as Error).message },
+        'the rebuild stopped; it is tried again',
+      );
       await backOff(parts.runtime, failures++, { base: 200, cap: 10_000, signal });
     }
   }
@@ -92,7 +102,12 @@ async function openRebuild(log: EventLog, projection: string): Promise<StoredEve
   if (!last || last.type === 'RebuildFinished') return null;
   const events = await streamEvents(log, projection);
   const finished = new Set(events.flatMap((event) => (event.type === 'RebuildFinished' ? [event.data.rebuildId] : [])));
-  return events.find((event): event is StoredEventOf<'RebuildStarted'> => event.type === 'RebuildStarted' && !finished.has(event.data.rebuildId)) ?? null;
+  return (
+    events.find(
+      (event): event is StoredEventOf<'RebuildStarted'> =>
+        event.type === 'RebuildStarted' && !finished.has(event.data.rebuildId),
+    ) ?? null
+  );
 }
 
 async function isFinished(log: EventLog, projection: string, rebuildId: string): Promise<boolean> {
@@ -153,16 +168,29 @@ async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promis
   }
 }
 
-async function rebuild(parts: RebuildParts, projection: Projection, request: StoredEventOf<'RebuildStarted'>, signal: AbortSignal): Promise<void> {
+async function rebuild(
+  parts: RebuildParts,
+  projection: Projection,
+  request: StoredEventOf<'RebuildStarted'>,
+  signal: AbortSignal,
+): Promise<void> {
   const { pool, log, logger, runtime } = parts;
   const { rebuildId } = request.data;
   const startedAt = runtime.now().getTime();
-  const note = (generation: number, events: number) => rebuildProgress.set(projection.name, { rebuildId, generation, events, startedAt });
+  const note = (generation: number, events: number) =>
+    rebuildProgress.set(projection.name, { rebuildId, generation, events, startedAt });
   let events = 0;
   const finish = (outcome: 'completed' | 'cancelled' | 'failed', error: string | null) =>
     record(parts, projection.name, rebuildId, {
       type: 'RebuildFinished',
-      data: { projection: projection.name, rebuildId, outcome, error, events, seconds: (runtime.now().getTime() - startedAt) / 1000 },
+      data: {
+        projection: projection.name,
+        rebuildId,
+        outcome,
+        error,
+        events,
+        seconds: (runtime.now().getTime() - startedAt) / 1000,
+      },
     });
   try {
     const swapped = await swappedGenerations(parts, projection, rebuildId);
@@ -203,7 +231,11 @@ async function rebuild(parts: RebuildParts, projection: Projection, request: Sto
 }
 
 /** The live generation and the one before, where the rebuild has been swapped in already (and its process then died). */
-async function swappedGenerations(parts: RebuildParts, projection: Projection, rebuildId: string): Promise<{ from: number; to: number } | null> {
+async function swappedGenerations(
+  parts: RebuildParts,
+  projection: Projection,
+  rebuildId: string,
+): Promise<{ from: number; to: number } | null> {
   const answer = await parts.pool.query<{ generation: number }>(
     "select generation from projector.generations where projection = $1 and rebuild_id = $2 and state = 'live'",
     [projection.name, rebuildId],
@@ -278,8 +310,14 @@ async function catchUp(
 
 /** By pages: what the target has applied and `from` has not. */
 async function* missing(log: EventLog, from: Checkpoints, target: Checkpoints): AsyncGenerator<DeliveredEvent[]> {
-  const last = target.reduce<Position>((latest, { eventPosition }) => (eventPosition && eventPosition > latest ? eventPosition : latest), log.start);
-  let after = from.reduce<Position>((least, { position }) => (position < least ? position : least), from[0]?.position ?? log.start);
+  const last = target.reduce<Position>(
+    (latest, { eventPosition }) => (eventPosition && eventPosition > latest ? eventPosition : latest),
+    log.start,
+  );
+  let after = from.reduce<Position>(
+    (least, { position }) => (position < least ? position : least),
+    from[0]?.position ?? log.start,
+  );
   for (let end = false; !end && after < last; ) {
     const page = await log.readAll(after, pageSize);
     const delivered = page.events.flatMap((event) => {
@@ -293,7 +331,14 @@ async function* missing(log: EventLog, from: Checkpoints, target: Checkpoints): 
 }
 
 /** Under the exclusive lock: top up to exactly the live checkpoints, make it live, retire the old, drop older ones. */
-async function swap(parts: RebuildParts, client: PoolClient, projection: Projection, generation: Generation, from: Checkpoints, rebuildId: string): Promise<number> {
+async function swap(
+  parts: RebuildParts,
+  client: PoolClient,
+  projection: Projection,
+  generation: Generation,
+  from: Checkpoints,
+  rebuildId: string,
+): Promise<number> {
   let events = 0;
   await client.query('begin');
   try {
@@ -325,13 +370,17 @@ async function swap(parts: RebuildParts, client: PoolClient, projection: Project
     // Of another version or another log the live one may have stopped anywhere; of ours it has applied the same events.
     if ((differing.rowCount ?? 0) > 0 && live?.version === projection.version)
       throw new Error(`the new generation of ${projection.name} has not applied the same events as the live one`);
-    await client.query("update projector.generations set state = 'retired' where projection = $1 and state = 'live'", [projection.name]);
-    await client.query("update projector.generations set state = 'live' where projection = $1 and generation = $2 and rebuild_id = $3", [
+    await client.query("update projector.generations set state = 'retired' where projection = $1 and state = 'live'", [
+      projection.name,
+    ]);
+    await client.query(
+      "update projector.generations set state = 'live' where projection = $1 and generation = $2 and rebuild_id = $3",
+      [projection.name, generation.number, rebuildId],
+    );
+    await client.query('update projector.projections set live_generation = $2 where name = $1', [
       projection.name,
       generation.number,
-      rebuildId,
     ]);
-    await client.query('update projector.projections set live_generation = $2 where name = $1', [projection.name, generation.number]);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);

@@ -5,8 +5,14 @@
  * States: running (events are applied), standing (the live generation was made by another version; a rebuild is under
  * way), failing (the last attempt ended with an error; it is shown, and tried again).
  */
-import type { Logger } from 'pino';
+
 import type { Pool, PoolClient } from 'pg';
+import type { Logger } from 'pino';
+import { applyBatch, CheckpointMoved, cut, GenerationMoved, prepare, readGap, sortDelivery } from '#projector/apply.ts';
+import { type Checkpoints, loadCheckpoints, verifyCheckpoints } from '#projector/checkpoints.ts';
+import { ensureLiveGeneration, type Generation, generationOf } from '#projector/generations.ts';
+import { projectorMetrics } from '#projector/metrics.ts';
+import type { Projection } from '#projector/projection.ts';
 import type { Cache } from '#shared/cache/cache.ts';
 import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
@@ -14,11 +20,6 @@ import type { Runtime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 import { allSlots } from '#shared/transport/slot.ts';
 import type { Delivery, Transport, Watermark } from '#shared/transport/transport.ts';
-import { applyBatch, CheckpointMoved, cut, GenerationMoved, prepare, readGap, sortDelivery } from '#projector/apply.ts';
-import { type Checkpoints, loadCheckpoints, verifyCheckpoints } from '#projector/checkpoints.ts';
-import { ensureLiveGeneration, type Generation, generationOf } from '#projector/generations.ts';
-import { projectorMetrics } from '#projector/metrics.ts';
-import type { Projection } from '#projector/projection.ts';
 
 export interface ProjectionStatus {
   state: 'starting' | 'running' | 'standing' | 'failing';
@@ -38,7 +39,12 @@ export interface ProjectorParts {
   readonly pace?: () => Promise<void>;
 }
 
-export async function runProjection(parts: ProjectorParts, projection: Projection, status: ProjectionStatus, signal: AbortSignal): Promise<void> {
+export async function runProjection(
+  parts: ProjectorParts,
+  projection: Projection,
+  status: ProjectionStatus,
+  signal: AbortSignal,
+): Promise<void> {
   const { runtime, logger } = parts;
   for (let failures = 0; !signal.aborted; ) {
     try {
@@ -68,7 +74,8 @@ async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T
     throw error;
   } finally {
     // A connection that failed is not used again: nobody knows what state it is in.
-    const spent = failure !== undefined && !(failure instanceof GenerationMoved) && !(failure instanceof CheckpointMoved);
+    const spent =
+      failure !== undefined && !(failure instanceof GenerationMoved) && !(failure instanceof CheckpointMoved);
     client.release(spent);
   }
 }
@@ -99,7 +106,10 @@ async function runGeneration(
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   try {
-    for await (const delivery of transport.deliver(checkpoints.map((checkpoint) => checkpoint.position), ended)) {
+    for await (const delivery of transport.deliver(
+      checkpoints.map((checkpoint) => checkpoint.position),
+      ended,
+    )) {
       status.tickedAt = runtime.now().getTime();
       const before = checkpoints;
       checkpoints = await applyDelivery(parts, generation, checkpoints, delivery);
@@ -110,7 +120,12 @@ async function runGeneration(
   }
 }
 
-async function applyDelivery(parts: ProjectorParts, generation: Generation, from: Checkpoints, delivery: Delivery): Promise<Checkpoints> {
+async function applyDelivery(
+  parts: ProjectorParts,
+  generation: Generation,
+  from: Checkpoints,
+  delivery: Delivery,
+): Promise<Checkpoints> {
   const { pool, log, cache, pace } = parts;
   const projection = generation.projection;
   const labels = { projection: projection.name };
@@ -120,28 +135,49 @@ async function applyDelivery(parts: ProjectorParts, generation: Generation, from
   for (const gap of sorted.gaps) {
     const missing = await readGap(log, gap);
     projectorMetrics.gaps.inc(labels);
-    parts.logger.warn({ ...labels, slot: gap.slot, events: missing.length }, 'events did not arrive; they were read from the log');
+    parts.logger.warn(
+      { ...labels, slot: gap.slot, events: missing.length },
+      'events did not arrive; they were read from the log',
+    );
     events = [...events, ...missing].sort((a, b) => (a.event.position < b.event.position ? -1 : 1));
   }
   let checkpoints = from;
   const step = async (batch: ReturnType<typeof prepare>, watermark: Watermark | null) => {
     await pace?.();
     const before = checkpoints;
-    checkpoints = await inSpan('projection batch', { 'projection.name': projection.name, 'projection.events': batch.length }, () =>
-      withClient(pool, (client) => applyBatch(client, generation, before, batch, watermark, { requireLive: true })),
+    checkpoints = await inSpan(
+      'projection batch',
+      { 'projection.name': projection.name, 'projection.events': batch.length },
+      () =>
+        withClient(pool, (client) => applyBatch(client, generation, before, batch, watermark, { requireLive: true })),
     );
     const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
-    await publish(cache, generation, checkpoints, moved, batch.map((one) => one.event));
+    await publish(
+      cache,
+      generation,
+      checkpoints,
+      moved,
+      batch.map((one) => one.event),
+    );
     projectorMetrics.events.inc(labels, batch.length);
   };
   for (const batch of cut(prepare(projection, events))) await step([...batch], null);
   if (delivery.watermark) await step([], delivery.watermark);
-  const newest = checkpoints.reduce<string | null>((latest, { time }) => (time !== null && (latest === null || time > latest) ? time : latest), null);
+  const newest = checkpoints.reduce<string | null>(
+    (latest, { time }) => (time !== null && (latest === null || time > latest) ? time : latest),
+    null,
+  );
   if (newest) projectorMetrics.checkpointTime.set(labels, Date.parse(newest) / 1000);
   return checkpoints;
 }
 
-async function publish(cache: Cache, generation: Generation, checkpoints: Checkpoints, slots: readonly number[], events: readonly RecordedEvent[]): Promise<void> {
+async function publish(
+  cache: Cache,
+  generation: Generation,
+  checkpoints: Checkpoints,
+  slots: readonly number[],
+  events: readonly RecordedEvent[],
+): Promise<void> {
   await cache.publish({
     projection: generation.projection.name,
     generation: generation.number,

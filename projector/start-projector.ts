@@ -1,9 +1,10 @@
 /** The projector: a loop for each projection, one for its rebuilds, and one that measures the lag. */
-import { allSlots } from '#shared/transport/slot.ts';
+
 import { projectorMetrics } from '#projector/metrics.ts';
 import { projections } from '#projector/projections.ts';
 import { requestUpgrade, runRebuilds } from '#projector/rebuild.ts';
 import { type ProjectionStatus, type ProjectorParts, runProjection } from '#projector/run-projection.ts';
+import { allSlots } from '#shared/transport/slot.ts';
 
 export interface Projector {
   readonly status: ReadonlyMap<string, ProjectionStatus>;
@@ -20,7 +21,9 @@ export function startProjector(parts: ProjectorParts): Projector {
     loops.push(runProjection(parts, projection, own, stop.signal));
     loops.push(
       (async () => {
-        await requestUpgrade(parts, projection).catch((error: Error) => parts.logger.error({ error: error.message }, 'no upgrade was requested'));
+        await requestUpgrade(parts, projection).catch((error: Error) =>
+          parts.logger.error({ error: error.message }, 'no upgrade was requested'),
+        );
         await runRebuilds(parts, projection, stop.signal);
       })(),
     );
@@ -49,7 +52,10 @@ async function measureLag({ log, cache, runtime, logger }: ProjectorParts, signa
         const { events } = await log.readAll(least, lagCounted);
         const oldest = events[0]?.metadata.recordedAt;
         projectorMetrics.lagEvents.set({ projection: name }, events.length);
-        projectorMetrics.lagSeconds.set({ projection: name }, oldest ? (runtime.now().getTime() - Date.parse(oldest)) / 1000 : 0);
+        projectorMetrics.lagSeconds.set(
+          { projection: name },
+          oldest ? (runtime.now().getTime() - Date.parse(oldest)) / 1000 : 0,
+        );
       } catch (error) {
         logger.warn({ projection: name, error: (error as Error).message }, 'the lag could not be measured');
       }

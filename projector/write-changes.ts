@@ -11,7 +11,12 @@ const selected = (name: string, type: ColumnType): string =>
 const columnArrays = (table: Table, columns: readonly string[], from: number): string =>
   columns.map((column, index) => `$${from + index}::${table.columns[column]}[]`).join(', ');
 
-async function loadRows(client: ClientBase, schema: string, table: Table, keys: readonly Row[]): Promise<Map<string, Row>> {
+async function loadRows(
+  client: ClientBase,
+  schema: string,
+  table: Table,
+  keys: readonly Row[],
+): Promise<Map<string, Row>> {
   const columns = Object.entries(table.columns).map(([name, type]) => selected(name, type));
   const answer = await client.query<Record<string, Cell>>(
     `select ${columns.join(', ')} from ${schema}.${table.name} t
@@ -45,7 +50,12 @@ export async function writeChanges(client: ClientBase, schema: string, changes: 
     const byKey = Map.groupBy(ofTable, (change) => keyText(table, change.key));
     const rows = table.appendOnly
       ? new Map<string, Row>()
-      : await loadRows(client, schema, table, [...byKey.values()].map((ofKey) => ofKey[0]?.key as Row));
+      : await loadRows(
+          client,
+          schema,
+          table,
+          [...byKey.values()].map((ofKey) => ofKey[0]?.key as Row),
+        );
     const written: Row[] = [];
     for (const [key, ofKey] of byKey) {
       let row = rows.get(key);

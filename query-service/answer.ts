@@ -26,7 +26,13 @@ export interface QueryParts {
 export async function sendCached(
   { readModel, cache }: QueryParts,
   reply: FastifyReply,
-  question: { readonly projection: ProjectionName; readonly tenant: string; readonly name: string; readonly demand: Demand; readonly asked: unknown },
+  question: {
+    readonly projection: ProjectionName;
+    readonly tenant: string;
+    readonly name: string;
+    readonly demand: Demand;
+    readonly asked: unknown;
+  },
   compute: (demand: Demand) => Promise<{ readonly asOf: AsOf }>,
 ): Promise<FastifyReply> {
   const { projection, tenant, name, demand, asked } = question;

@@ -4,13 +4,13 @@
  * one event a stream.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { type Held, judgeAge, type RecordOutcome } from '#command-service/sync-run/record-age.ts';
 import type { ActivityFacts, ActivitySnapshot } from '#shared/events/activity.ts';
 import { activityContentHash } from '#shared/events/content-hash.ts';
 import type { DomainEvent } from '#shared/events/event.ts';
 import type { SyncPlace } from '#shared/events/metadata.ts';
 import { derive } from '#shared/source-records/derive.ts';
 import type { ActivityRecord } from '#shared/source-records/source-record.ts';
-import { type Held, judgeAge, type RecordOutcome } from '#command-service/sync-run/record-age.ts';
 
 export type HeldActivity = Held<ActivitySnapshot>;
 
@@ -64,7 +64,12 @@ function merged(held: ActivitySnapshot | null, record: ActivityRecord, source: s
 export function decideActivity(
   held: HeldActivity | null,
   record: ActivityRecord,
-  context: { readonly source: string; readonly place: SyncPlace; readonly watermark: string | null; readonly newSalt: () => string },
+  context: {
+    readonly source: string;
+    readonly place: SyncPlace;
+    readonly watermark: string | null;
+    readonly newSalt: () => string;
+  },
 ): { readonly outcome: RecordOutcome; readonly held: HeldActivity | null } {
   const { source, place, watermark } = context;
   if (held && judgeAge(held, record.sourceModifiedAt, place, watermark) === 'stale') return { outcome: 'stale', held };

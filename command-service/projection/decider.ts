@@ -1,7 +1,8 @@
 /** Rebuilds of one projection: one at a time; a running one may be cancelled. */
+
+import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 import type { StoredEvent } from '#shared/events/event.ts';
 import { refuse } from '#shared/http/problem.ts';
-import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 
 export interface ProjectionState {
   readonly rebuilds: ReadonlyMap<string, 'running' | 'completed' | 'cancelled' | 'failed'>;
@@ -13,7 +14,10 @@ export const projectionEvolution: Evolution<ProjectionState> = {
   evolve(state: ProjectionState, event: StoredEvent): ProjectionState {
     switch (event.type) {
       case 'RebuildStarted':
-        return { rebuilds: new Map(state.rebuilds).set(event.data.rebuildId, 'running'), running: event.data.rebuildId };
+        return {
+          rebuilds: new Map(state.rebuilds).set(event.data.rebuildId, 'running'),
+          running: event.data.rebuildId,
+        };
       case 'RebuildFinished':
         return {
           rebuilds: new Map(state.rebuilds).set(event.data.rebuildId, event.data.outcome),
@@ -25,9 +29,15 @@ export const projectionEvolution: Evolution<ProjectionState> = {
   },
 };
 
-export function startRebuild(state: ProjectionState, projection: string, rebuildId: string, reason: string | null): Decision {
+export function startRebuild(
+  state: ProjectionState,
+  projection: string,
+  rebuildId: string,
+  reason: string | null,
+): Decision {
   if (state.rebuilds.has(rebuildId)) return alreadySo;
-  if (state.running !== null) return refuse('rebuild-running', `Rebuild ${state.running} is under way. Wait for it, or cancel it.`);
+  if (state.running !== null)
+    return refuse('rebuild-running', `Rebuild ${state.running} is under way. Wait for it, or cancel it.`);
   return record({ type: 'RebuildStarted', data: { projection, rebuildId, reason } });
 }
 

@@ -1,18 +1,27 @@
 import { z } from 'zod';
+import type { Command } from '#command-service/command.ts';
+import type { Decision } from '#command-service/decision.ts';
+import { handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
+import { answerOf, commandHeaders, commandOf } from '#command-service/http-command.ts';
+import {
+  cancelRebuild,
+  type ProjectionState,
+  projectionEvolution,
+  startRebuild,
+} from '#command-service/projection/decider.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import { projectionName } from '#shared/events/projection.ts';
 import { reason } from '#shared/events/selection.ts';
 import { entityId, streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
-import type { Command } from '#command-service/command.ts';
-import type { Decision } from '#command-service/decision.ts';
-import { handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
-import { answerOf, commandHeaders, commandOf } from '#command-service/http-command.ts';
-import { cancelRebuild, projectionEvolution, type ProjectionState, startRebuild } from '#command-service/projection/decider.ts';
 
 const tags = ['projections'];
-const rebuildAnswer = z.object({ id: z.uuid(), projection: z.string(), status: z.enum(['running', 'completed', 'cancelled', 'failed']) });
+const rebuildAnswer = z.object({
+  id: z.uuid(),
+  projection: z.string(),
+  status: z.enum(['running', 'completed', 'cancelled', 'failed']),
+});
 const nameParameter = z.object({ name: projectionName });
 
 export function addProjectionCommands(app: App, parts: KernelParts & { readonly runtime: Runtime }): void {
@@ -41,7 +50,10 @@ export function addProjectionCommands(app: App, parts: KernelParts & { readonly 
       const { name } = request.params;
       const command = commandOf(request, parts.runtime, request.body ?? {});
       const id = entityId(command.id, command.requestHash);
-      const accepted = answerOf(reply, await run(command, name, (state) => startRebuild(state, name, id, request.body?.reason ?? null)));
+      const accepted = answerOf(
+        reply,
+        await run(command, name, (state) => startRebuild(state, name, id, request.body?.reason ?? null)),
+      );
       reply.header('Location', `/api/v1/projections/${name}/rebuilds/${id}`);
       return reply.status(202).send({ id, projection: name, status: accepted.state.rebuilds.get(id) ?? 'running' });
     },
@@ -61,7 +73,10 @@ export function addProjectionCommands(app: App, parts: KernelParts & { readonly 
     },
     handler: async (request, reply) => {
       const { name, id } = request.params;
-      const accepted = answerOf(reply, await run(commandOf(request, parts.runtime, {}), name, (state) => cancelRebuild(state, name, id)));
+      const accepted = answerOf(
+        reply,
+        await run(commandOf(request, parts.runtime, {}), name, (state) => cancelRebuild(state, name, id)),
+      );
       return { id, projection: name, status: accepted.state.rebuilds.get(id) ?? 'cancelled' };
     },
   });

@@ -20,7 +20,8 @@ const chosen = {
 };
 const oneWay = { error: 'give either ids or a filter; exclude and expectedCount go with a filter' };
 const isOneWay = (body: { ids?: unknown; filter?: unknown; exclude?: unknown; expectedCount?: unknown }) =>
-  (body.ids === undefined) !== (body.filter === undefined) && (body.filter !== undefined || (body.exclude === undefined && body.expectedCount === undefined));
+  (body.ids === undefined) !== (body.filter === undefined) &&
+  (body.filter !== undefined || (body.exclude === undefined && body.expectedCount === undefined));
 
 export const chosenActivities = z.strictObject(chosen).refine(isOneWay, oneWay);
 export type ChosenActivities = z.infer<typeof chosenActivities>;
@@ -33,7 +34,10 @@ export const changeSelectionBody = z
   .strictObject({ name: selectionName.optional(), purpose: selectionPurpose.nullable().optional() })
   .refine((body) => body.name !== undefined || body.purpose !== undefined, { error: 'give a name or a purpose' });
 export const reasonBody = z.strictObject({ reason: reason.nullable().default(null) });
-export const copySelectionBody = z.strictObject({ name: selectionName.optional(), purpose: selectionPurpose.nullable().optional() });
+export const copySelectionBody = z.strictObject({
+  name: selectionName.optional(),
+  purpose: selectionPurpose.nullable().optional(),
+});
 export const exportBody = z.strictObject({ format: exportFormat });
 export const shareBody = z.strictObject({
   recipient: z.string().trim().min(1).max(320).describe('with whom'),
@@ -56,7 +60,9 @@ export const selectionAnswer = z.object({
 export const previewAnswer = z.object({
   count: z.int(),
   kinds: z.array(z.object({ kind: activityKind, count: z.int() })),
-  owners: z.array(z.object({ id: z.string().nullable(), name: z.string().nullable(), count: z.int() })).describe('the 20 with most'),
+  owners: z
+    .array(z.object({ id: z.string().nullable(), name: z.string().nullable(), count: z.int() }))
+    .describe('the 20 with most'),
   occurredAt: z.object({ from: z.string().nullable(), to: z.string().nullable() }),
   asOf: z.object({ position: z.string(), time: z.string().nullable() }),
 });

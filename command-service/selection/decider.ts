@@ -2,13 +2,14 @@
  * A selection: open → frozen or discarded; discarded → open; frozen is final. While it is being filled in parts,
  * editing and freezing wait; throwing it away does not.
  */
-import { type ExportFormat, itemsPerEvent, type SelectionItem } from '#shared/events/selection.ts';
-import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
-import { selectionDigest } from '#shared/events/selection-digest.ts';
+
+import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 import type { ActivityFilter } from '#shared/activity-filter/activity-filter.ts';
 import type { Position } from '#shared/event-log/position.ts';
+import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
+import { type ExportFormat, itemsPerEvent, type SelectionItem } from '#shared/events/selection.ts';
+import { selectionDigest } from '#shared/events/selection-digest.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
-import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 
 export interface SelectionState {
   readonly status: 'missing' | 'open' | 'frozen' | 'discarded';
@@ -23,12 +24,27 @@ export interface SelectionState {
 }
 
 export const selectionEvolution: Evolution<SelectionState> = {
-  initial: { status: 'missing', name: '', purpose: null, copiedFrom: null, items: new Map(), filling: false, digest: null, position: null },
+  initial: {
+    status: 'missing',
+    name: '',
+    purpose: null,
+    copiedFrom: null,
+    items: new Map(),
+    filling: false,
+    digest: null,
+    position: null,
+  },
   evolve(before: SelectionState, event: StoredEvent): SelectionState {
     const state = { ...before, position: event.position };
     switch (event.type) {
       case 'SelectionOpened':
-        return { ...state, status: 'open', name: event.data.name, purpose: event.data.purpose, copiedFrom: event.data.copiedFrom };
+        return {
+          ...state,
+          status: 'open',
+          name: event.data.name,
+          purpose: event.data.purpose,
+          copiedFrom: event.data.copiedFrom,
+        };
       case 'ActivitiesSelected': {
         const items = new Map(state.items);
         for (const item of event.data.items) items.set(item.activityId, item);
@@ -110,11 +126,15 @@ export function openSelection(state: SelectionState, opening: Opening): Decision
   );
 }
 
-export function changeSelection(state: SelectionState, change: { readonly name?: string | undefined; readonly purpose?: string | null | undefined }): Decision {
+export function changeSelection(
+  state: SelectionState,
+  change: { readonly name?: string | undefined; readonly purpose?: string | null | undefined },
+): Decision {
   const refusal = uneditable(state);
   if (refusal) return refusal;
   const events: DomainEvent[] = [];
-  if (change.name !== undefined && change.name !== state.name) events.push({ type: 'SelectionRenamed', data: { name: change.name } });
+  if (change.name !== undefined && change.name !== state.name)
+    events.push({ type: 'SelectionRenamed', data: { name: change.name } });
   if (change.purpose !== undefined && change.purpose !== state.purpose)
     events.push({ type: 'SelectionPurposeChanged', data: { purpose: change.purpose } });
   return events.length > 0 ? record(...events) : alreadySo;
@@ -131,13 +151,26 @@ export function selectActivities(state: SelectionState, items: readonly Selectio
 export function deselectActivities(state: SelectionState, activityIds: readonly string[], from: FilledFrom): Decision {
   const refusal = uneditable(state);
   if (refusal) return refusal;
-  const runs = [...runsOf([...new Set(activityIds)].filter((id) => state.items.has(id)), itemsPerEvent)];
+  const runs = [
+    ...runsOf(
+      [...new Set(activityIds)].filter((id) => state.items.has(id)),
+      itemsPerEvent,
+    ),
+  ];
   if (runs.length === 0) return alreadySo;
   return record(
-    ...runs.map((run, index): DomainEvent => ({
-      type: 'ActivitiesDeselected',
-      data: { activityIds: run, part: index + 1, of: runs.length, filter: from.filter, filterPosition: from.filterPosition },
-    })),
+    ...runs.map(
+      (run, index): DomainEvent => ({
+        type: 'ActivitiesDeselected',
+        data: {
+          activityIds: run,
+          part: index + 1,
+          of: runs.length,
+          filter: from.filter,
+          filterPosition: from.filterPosition,
+        },
+      }),
+    ),
   );
 }
 
@@ -173,7 +206,10 @@ export function exportable(state: SelectionState): Refusal | null {
   return state.items.size === 0 ? empty : null;
 }
 
-export function exportSelection(state: SelectionState, done: { readonly format: ExportFormat; readonly digest: string; readonly count: number }): Decision {
+export function exportSelection(
+  state: SelectionState,
+  done: { readonly format: ExportFormat; readonly digest: string; readonly count: number },
+): Decision {
   return exportable(state) ?? record({ type: 'SelectionExported', data: done });
 }
 
@@ -182,7 +218,11 @@ export function shareSelection(
   share: { readonly recipient: string; readonly model: string | null; readonly note: string | null },
 ): Decision {
   if (state.status === 'missing') return missing;
-  if (state.status !== 'frozen') return refuse('selection-not-frozen', 'Freeze it first: only what can no longer change is shared.');
+  if (state.status !== 'frozen')
+    return refuse('selection-not-frozen', 'Freeze it first: only what can no longer change is shared.');
   const { recipient, model, note } = share;
-  return record({ type: 'SelectionShared', data: { model, digest: state.digest as string, personal: { recipient, note } } });
+  return record({
+    type: 'SelectionShared',
+    data: { model, digest: state.digest as string, personal: { recipient, note } },
+  });
 }

@@ -21,7 +21,11 @@ export const exportMediaTypes: Readonly<Record<ExportFormat, string>> = {
   csv: 'text/csv; charset=utf-8; header=present',
 };
 
-async function* versions(readModel: ReadModel, tenant: string, items: readonly SelectionItem[]): AsyncGenerator<ActivityVersion> {
+async function* versions(
+  readModel: ReadModel,
+  tenant: string,
+  items: readonly SelectionItem[],
+): AsyncGenerator<ActivityVersion> {
   for (let start = 0; start < items.length; start += pageSize) {
     const page = items.slice(start, start + pageSize);
     const { data } = await readModel.read({
@@ -32,11 +36,18 @@ async function* versions(readModel: ReadModel, tenant: string, items: readonly S
       select: (table) => sql.fragment`(
         select coalesce(json_agg(json_build_object('id', v.id, 'revision', v.revision, 'snapshot', v.snapshot) order by v.id), '[]')
         from ${table('activity_versions')} v
-          join unnest(${sql.array(page.map((item) => item.activityId), 'uuid')}, ${sql.array(page.map((item) => item.revision), 'int8')})
+          join unnest(${sql.array(
+            page.map((item) => item.activityId),
+            'uuid',
+          )}, ${sql.array(
+            page.map((item) => item.revision),
+            'int8',
+          )})
             as w (id, revision) on v.id = w.id and v.revision = w.revision
         where v.tenant = ${tenant})`,
     });
-    if (data.length !== page.length) throw new Error(`the catalog lacks ${page.length - data.length} selected versions`);
+    if (data.length !== page.length)
+      throw new Error(`the catalog lacks ${page.length - data.length} selected versions`);
     yield* data;
   }
 }
@@ -64,7 +75,11 @@ const csvColumns: readonly (readonly [string, (version: ActivityVersion) => stri
 ];
 
 /** Text of a record must not become structure of the document that holds it. */
-const quoted = (text: string): string => text.split(/\r\n|\r|\n/).map((line) => `> ${line}`).join('\n');
+const quoted = (text: string): string =>
+  text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `> ${line}`)
+    .join('\n');
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').replace(/([\\`*_[\]<>#|])/g, '\\$1');
 
 function markdownOf({ id, revision, snapshot }: ActivityVersion): string {
@@ -92,7 +107,8 @@ export async function* exportDocument(
 ): AsyncGenerator<string> {
   const items = [...selection.items].sort((a, b) => (a.activityId < b.activityId ? -1 : 1));
   if (format === 'csv') yield csvLine(csvColumns.map(([name]) => name));
-  if (format === 'markdown') yield `# ${oneLine(selection.name)}\n\nSelection ${selection.id}, ${items.length} activities.\n\n`;
+  if (format === 'markdown')
+    yield `# ${oneLine(selection.name)}\n\nSelection ${selection.id}, ${items.length} activities.\n\n`;
   for await (const one of versions(readModel, tenant, items)) {
     if (format === 'csv') yield csvLine(csvColumns.map(([, read]) => read(one)));
     else if (format === 'markdown') yield markdownOf(one);

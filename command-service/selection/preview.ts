@@ -1,8 +1,8 @@
 import { sql } from 'slonik';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { type ChosenActivities, previewAnswer } from '#command-service/selection/commands.ts';
 import { filterCondition } from '#shared/activity-filter/filter-sql.ts';
 import type { Demand, ReadModel } from '#shared/read-model/read-model.ts';
-import { type ChosenActivities, previewAnswer } from '#command-service/selection/commands.ts';
 
 /** What a selection from these would hold; records nothing. Ids that are unknown or deleted are not counted. */
 export async function previewSelection(

@@ -4,15 +4,15 @@
  */
 import { sql } from 'slonik';
 import { z } from 'zod';
+import { type ChosenActivities, mostActivities } from '#command-service/selection/commands.ts';
+import { type FilledFrom, givenByIds } from '#command-service/selection/decider.ts';
 import { filterCondition } from '#shared/activity-filter/filter-sql.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import type { ActivitySnapshot } from '#shared/events/activity.ts';
 import { type SelectionItem, selectionItem } from '#shared/events/selection.ts';
 import { streamName } from '#shared/events/stream-name.ts';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
 import type { Demand, ReadModel } from '#shared/read-model/read-model.ts';
-import { type ChosenActivities, mostActivities } from '#command-service/selection/commands.ts';
-import { type FilledFrom, givenByIds } from '#command-service/selection/decider.ts';
 
 export interface ResolvedActivities {
   readonly outcome: 'resolved';
@@ -27,14 +27,27 @@ export interface ResolveParts {
 
 const readTogether = 500;
 
-export async function resolveActivities(parts: ResolveParts, tenant: string, chosen: ChosenActivities, demand: Demand): Promise<ResolvedActivities | Refusal> {
-  return chosen.ids ? resolveIds(parts.log, tenant, chosen.ids) : resolveFilter(parts.readModel, tenant, chosen, demand);
+export async function resolveActivities(
+  parts: ResolveParts,
+  tenant: string,
+  chosen: ChosenActivities,
+  demand: Demand,
+): Promise<ResolvedActivities | Refusal> {
+  return chosen.ids
+    ? resolveIds(parts.log, tenant, chosen.ids)
+    : resolveFilter(parts.readModel, tenant, chosen, demand);
 }
 
 const contentHashOf = (event: RecordedEvent): string => (event.data as ActivitySnapshot).contentHash;
 
-async function resolveIds(log: EventLog, tenant: string, ids: NonNullable<ChosenActivities['ids']>): Promise<ResolvedActivities | Refusal> {
-  const wanted = new Map(ids.map((entry) => (typeof entry === 'string' ? [entry, undefined] : [entry.id, entry.revision])));
+async function resolveIds(
+  log: EventLog,
+  tenant: string,
+  ids: NonNullable<ChosenActivities['ids']>,
+): Promise<ResolvedActivities | Refusal> {
+  const wanted = new Map(
+    ids.map((entry) => (typeof entry === 'string' ? [entry, undefined] : [entry.id, entry.revision])),
+  );
   const items: SelectionItem[] = [];
   const unknown: { field: string; message: string }[] = [];
   const all = [...wanted.keys()];
@@ -46,16 +59,23 @@ async function resolveIds(log: EventLog, tenant: string, ids: NonNullable<Chosen
       const revision = wanted.get(id);
       if (!event) unknown.push({ field: id, message: 'there is no such activity' });
       else if (event.type === 'ActivityDeleted') unknown.push({ field: id, message: 'it is deleted' });
-      else if (revision !== undefined && revision > event.revision) unknown.push({ field: id, message: `it has no revision ${revision}, the newest is ${event.revision}` });
+      else if (revision !== undefined && revision > event.revision)
+        unknown.push({ field: id, message: `it has no revision ${revision}, the newest is ${event.revision}` });
       else {
-        const version = revision === undefined || revision === event.revision ? event : await readVersion(log, tenant, id, revision);
-        if (version.type === 'ActivityDeleted') unknown.push({ field: id, message: `revision ${version.revision} is its deletion` });
+        const version =
+          revision === undefined || revision === event.revision ? event : await readVersion(log, tenant, id, revision);
+        if (version.type === 'ActivityDeleted')
+          unknown.push({ field: id, message: `revision ${version.revision} is its deletion` });
         else items.push({ activityId: id, revision: version.revision, contentHash: contentHashOf(version) });
       }
     }
   }
   if (unknown.length > 0)
-    return refuse('unknown-activities', `${unknown.length} of ${wanted.size} cannot be selected; nothing was recorded. Leave them out and send it again.`, { errors: unknown });
+    return refuse(
+      'unknown-activities',
+      `${unknown.length} of ${wanted.size} cannot be selected; nothing was recorded. Leave them out and send it again.`,
+      { errors: unknown },
+    );
   return { outcome: 'resolved', items, from: givenByIds };
 }
 
@@ -64,7 +84,12 @@ async function readVersion(log: EventLog, tenant: string, id: string, revision: 
   throw new Error(`activity ${id} has lost revision ${revision}`);
 }
 
-async function resolveFilter(readModel: ReadModel, tenant: string, chosen: ChosenActivities, demand: Demand): Promise<ResolvedActivities | Refusal> {
+async function resolveFilter(
+  readModel: ReadModel,
+  tenant: string,
+  chosen: ChosenActivities,
+  demand: Demand,
+): Promise<ResolvedActivities | Refusal> {
   const filter = chosen.filter ?? {};
   const exclude = chosen.exclude ?? [];
   const answer = await readModel.read({
@@ -82,7 +107,10 @@ async function resolveFilter(readModel: ReadModel, tenant: string, chosen: Chose
   });
   const count = answer.data.length;
   if (count > mostActivities)
-    return refuse('too-many-matches', `The filter matches more than ${mostActivities} activities. Narrow it, for example by a date range.`);
+    return refuse(
+      'too-many-matches',
+      `The filter matches more than ${mostActivities} activities. Narrow it, for example by a date range.`,
+    );
   if (chosen.expectedCount !== undefined && chosen.expectedCount !== count)
     return refuse('count-differs', `It matches ${count} now, not ${chosen.expectedCount}. Look at the preview again.`);
   return { outcome: 'resolved', items: answer.data, from: { filter, filterPosition: answer.asOf.position } };

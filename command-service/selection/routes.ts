@@ -2,14 +2,6 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { decodeEvent } from '#shared/events/codec.ts';
-import { entityId, streamName } from '#shared/events/stream-name.ts';
-import type { SelectionItem } from '#shared/events/selection.ts';
-import type { App } from '#shared/http/app.ts';
-import { demandHeaders, demandOf } from '#shared/http/demand.ts';
-import { ProblemError, type Refusal, refuse } from '#shared/http/problem.ts';
-import type { Demand, ReadModel } from '#shared/read-model/read-model.ts';
-import type { Runtime } from '#shared/runtime/runtime.ts';
 import type { Command } from '#command-service/command.ts';
 import type { Decision } from '#command-service/decision.ts';
 import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
@@ -37,14 +29,22 @@ import {
   givenByIds,
   openSelection,
   reopenSelection,
+  type SelectionState,
   selectActivities,
   selectionEvolution,
-  type SelectionState,
   shareSelection,
 } from '#command-service/selection/decider.ts';
 import { exportDocument, exportMediaTypes } from '#command-service/selection/export-document.ts';
 import { previewSelection } from '#command-service/selection/preview.ts';
 import { resolveActivities } from '#command-service/selection/resolve-activities.ts';
+import { decodeEvent } from '#shared/events/codec.ts';
+import type { SelectionItem } from '#shared/events/selection.ts';
+import { entityId, streamName } from '#shared/events/stream-name.ts';
+import type { App } from '#shared/http/app.ts';
+import { demandHeaders, demandOf } from '#shared/http/demand.ts';
+import { ProblemError, type Refusal, refuse } from '#shared/http/problem.ts';
+import type { Demand, ReadModel } from '#shared/read-model/read-model.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
 
 const tags = ['selections'];
 const idParameter = z.object({ id: z.uuid() });
@@ -67,7 +67,12 @@ function answer(id: string, { state, revision }: Accepted<SelectionState>): z.in
   };
 }
 
-const chosenOf = ({ ids, filter, exclude, expectedCount }: ChosenActivities): ChosenActivities => ({ ids, filter, exclude, expectedCount });
+const chosenOf = ({ ids, filter, exclude, expectedCount }: ChosenActivities): ChosenActivities => ({
+  ids,
+  filter,
+  exclude,
+  expectedCount,
+});
 
 export function addSelectionCommands(app: App, parts: SelectionParts): void {
   const { log, readModel, runtime } = parts;
@@ -92,7 +97,13 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/activities/selection',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Open, fill and freeze a selection in one call', headers, body: selectAtOnceBody, response: { 201: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Open, fill and freeze a selection in one call',
+      headers,
+      body: selectAtOnceBody,
+      response: { 201: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const command = commandOf(request, runtime, request.body);
       const id = entityId(command.id, command.requestHash);
@@ -100,11 +111,24 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
       const result = await handleCommand(parts, command, {
         ...targetOf(command, id),
         resolve: async () => {
-          const resolved = await resolveActivities(parts, command.tenant, chosenOf(request.body), demandOf(request, log.id));
+          const resolved = await resolveActivities(
+            parts,
+            command.tenant,
+            chosenOf(request.body),
+            demandOf(request, log.id),
+          );
           return resolved.outcome === 'refused' ? resolved : { ...resolved, head: await log.head() };
         },
         decide: (state, { items, from, head }) =>
-          openSelection(state, { name, purpose, copiedFrom: null, items, ...from, freeze: true, position: from.filterPosition ?? head }),
+          openSelection(state, {
+            name,
+            purpose,
+            copiedFrom: null,
+            items,
+            ...from,
+            freeze: true,
+            position: from.filterPosition ?? head,
+          }),
       });
       return opened(reply, id, result);
     },
@@ -114,8 +138,15 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/activities/selection/preview',
     config: { permission: 'activities:read' },
-    schema: { tags, summary: 'What a selection would hold; records nothing', headers: demandHeaders, body: chosenActivities, response: { 200: previewAnswer } },
-    handler: async (request) => previewSelection(readModel, request.caller.tenant, request.body, demandOf(request, log.id)),
+    schema: {
+      tags,
+      summary: 'What a selection would hold; records nothing',
+      headers: demandHeaders,
+      body: chosenActivities,
+      response: { 200: previewAnswer },
+    },
+    handler: async (request) =>
+      previewSelection(readModel, request.caller.tenant, request.body, demandOf(request, log.id)),
   });
 
   app.route({
@@ -135,10 +166,19 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'PATCH',
     url: '/api/v1/selections/:id',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Change name or purpose', headers, params: idParameter, body: changeSelectionBody, response: { 200: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Change name or purpose',
+      headers,
+      params: idParameter,
+      body: changeSelectionBody,
+      response: { 200: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const result = await run(commandOf(request, runtime, request.body), id, (state) => changeSelection(state, request.body));
+      const result = await run(commandOf(request, runtime, request.body), id, (state) =>
+        changeSelection(state, request.body),
+      );
       return answer(id, answerOf(reply, result));
     },
   });
@@ -147,7 +187,14 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/selections/:id/activities',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Add activities, by ids or by a filter', headers, params: idParameter, body: chosenActivities, response: { 200: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Add activities, by ids or by a filter',
+      headers,
+      params: idParameter,
+      body: chosenActivities,
+      response: { 200: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
       const command = commandOf(request, runtime, request.body);
@@ -164,7 +211,14 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/selections/:id/activities/remove',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Take activities out, by ids or by a filter', headers, params: idParameter, body: chosenActivities, response: { 200: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Take activities out, by ids or by a filter',
+      headers,
+      params: idParameter,
+      body: chosenActivities,
+      response: { 200: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
       const command = commandOf(request, runtime, request.body);
@@ -173,10 +227,25 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
         ...targetOf(command, id),
         // Ids need not be known or alive to be taken out; a filter is asked within what the selection holds.
         resolve: async () => {
-          if (ids) return { outcome: 'resolved' as const, items: ids.map((entry) => ({ activityId: typeof entry === 'string' ? entry : entry.id })), from: givenByIds };
-          return resolveActivities(parts, command.tenant, { ...byFilter, filter: { ...byFilter.filter, selection: id } }, demandOf(request, log.id));
+          if (ids)
+            return {
+              outcome: 'resolved' as const,
+              items: ids.map((entry) => ({ activityId: typeof entry === 'string' ? entry : entry.id })),
+              from: givenByIds,
+            };
+          return resolveActivities(
+            parts,
+            command.tenant,
+            { ...byFilter, filter: { ...byFilter.filter, selection: id } },
+            demandOf(request, log.id),
+          );
         },
-        decide: (state, { items, from }) => deselectActivities(state, items.map((item) => item.activityId), from),
+        decide: (state, { items, from }) =>
+          deselectActivities(
+            state,
+            items.map((item) => item.activityId),
+            from,
+          ),
       });
       return answer(id, answerOf(reply, result));
     },
@@ -186,8 +255,19 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/selections/:id/freeze',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Make its content final', headers, params: idParameter, body: z.strictObject({}).nullish(), response: { 200: selectionAnswer } },
-    handler: async (request, reply) => answer(request.params.id, answerOf(reply, await run(commandOf(request, runtime, {}), request.params.id, freezeSelection))),
+    schema: {
+      tags,
+      summary: 'Make its content final',
+      headers,
+      params: idParameter,
+      body: z.strictObject({}).nullish(),
+      response: { 200: selectionAnswer },
+    },
+    handler: async (request, reply) =>
+      answer(
+        request.params.id,
+        answerOf(reply, await run(commandOf(request, runtime, {}), request.params.id, freezeSelection)),
+      ),
   });
 
   for (const [verb, summary, decide] of [
@@ -198,11 +278,21 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
       method: 'POST',
       url: `/api/v1/selections/:id/${verb}`,
       config: { permission: 'selections:write' },
-      schema: { tags, summary, headers, params: idParameter, body: reasonBody.nullish(), response: { 200: selectionAnswer } },
+      schema: {
+        tags,
+        summary,
+        headers,
+        params: idParameter,
+        body: reasonBody.nullish(),
+        response: { 200: selectionAnswer },
+      },
       handler: async (request, reply) => {
         const { id } = request.params;
         const { reason } = reasonBody.parse(request.body ?? {});
-        return answer(id, answerOf(reply, await run(commandOf(request, runtime, { reason }), id, (state) => decide(state, reason))));
+        return answer(
+          id,
+          answerOf(reply, await run(commandOf(request, runtime, { reason }), id, (state) => decide(state, reason))),
+        );
       },
     });
 
@@ -210,7 +300,14 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/selections/:id/copy',
     config: { permission: 'selections:write' },
-    schema: { tags, summary: 'Open a new selection with the same versions', headers, params: idParameter, body: copySelectionBody.nullish(), response: { 201: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Open a new selection with the same versions',
+      headers,
+      params: idParameter,
+      body: copySelectionBody.nullish(),
+      response: { 201: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const command = { ...commandOf(request, runtime, request.body ?? {}), ifMatch: null };
       const original = await load(command.tenant, request.params.id);
@@ -232,13 +329,19 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
 
   async function load(tenant: string, id: string): Promise<SelectionState> {
     let state = selectionEvolution.initial;
-    for await (const event of log.readStream(tenant, streamName.selection(id))) state = selectionEvolution.evolve(state, decodeEvent(event));
+    for await (const event of log.readStream(tenant, streamName.selection(id)))
+      state = selectionEvolution.evolve(state, decodeEvent(event));
     if (state.status === 'missing') throw new ProblemError(refuse('not-found', 'There is no such selection.'));
     return state;
   }
 
   /** The document twice: once for its digest, before anything is recorded; once for the caller. Versions never change, so both are the same. */
-  async function exportOne(request: FastifyRequest, reply: FastifyReply, id: string, format: z.infer<typeof exportBody>['format']) {
+  async function exportOne(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    id: string,
+    format: z.infer<typeof exportBody>['format'],
+  ) {
     const command = commandOf(request, runtime, { format });
     const { tenant } = command;
     let items: readonly SelectionItem[] = [];
@@ -251,7 +354,13 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
         const demand: Demand = { minPosition: state.position, waitMilliseconds: waitForOwnWrite };
         await readModel.waitFor('catalog', tenant, demand);
         const hash = createHash('sha256');
-        for await (const piece of exportDocument(readModel, tenant, { id, name: state.name, items: [...state.items.values()] }, format)) hash.update(piece);
+        for await (const piece of exportDocument(
+          readModel,
+          tenant,
+          { id, name: state.name, items: [...state.items.values()] },
+          format,
+        ))
+          hash.update(piece);
         return { digest: `sha-256:${hash.digest('hex')}`, count: state.items.size };
       },
       decide: (state, { digest, count }) => exportSelection(state, { format, digest, count }),
@@ -263,9 +372,14 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     const event = accepted.events.at(-1);
     const digest = event?.type === 'SelectionExported' ? event.data.digest : '';
     reply.header('Repr-Digest', `sha-256=:${Buffer.from(digest.slice('sha-256:'.length), 'hex').toString('base64')}:`);
-    reply.header('Content-Disposition', `attachment; filename="selection-${id}.${format === 'markdown' ? 'md' : format}"`);
+    reply.header(
+      'Content-Disposition',
+      `attachment; filename="selection-${id}.${format === 'markdown' ? 'md' : format}"`,
+    );
     reply.type(exportMediaTypes[format]);
-    return reply.send(Readable.from(exportDocument(readModel, tenant, { id, name, items }, format), { objectMode: false }));
+    return reply.send(
+      Readable.from(exportDocument(readModel, tenant, { id, name, items }, format), { objectMode: false }),
+    );
   }
 
   app.route({
@@ -275,7 +389,8 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     schema: {
       tags,
       summary: 'Hand its content out as Markdown, NDJSON or CSV; recorded',
-      description: 'Answers the document itself, with its digest in Repr-Digest. Cells of a CSV that a spreadsheet would take for formulas get an apostrophe before them.',
+      description:
+        'Answers the document itself, with its digest in Repr-Digest. Cells of a CSV that a spreadsheet would take for formulas get an apostrophe before them.',
       headers,
       params: idParameter,
       body: exportBody,
@@ -287,10 +402,23 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     method: 'POST',
     url: '/api/v1/selections/:id/shares',
     config: { permission: 'selections:share' },
-    schema: { tags, summary: 'Record that a frozen selection was shared', headers, params: idParameter, body: shareBody, response: { 200: selectionAnswer } },
+    schema: {
+      tags,
+      summary: 'Record that a frozen selection was shared',
+      headers,
+      params: idParameter,
+      body: shareBody,
+      response: { 200: selectionAnswer },
+    },
     handler: async (request, reply) => {
       const { id } = request.params;
-      return answer(id, answerOf(reply, await run(commandOf(request, runtime, request.body), id, (state) => shareSelection(state, request.body))));
+      return answer(
+        id,
+        answerOf(
+          reply,
+          await run(commandOf(request, runtime, request.body), id, (state) => shareSelection(state, request.body)),
+        ),
+      );
     },
   });
 }

@@ -5,19 +5,24 @@
  * The id of an event is made of stream, run, part and batch, so a batch repeated after a crash records nothing twice;
  * what it had recorded before is decided again from the event before, so it counts as it counted then.
  */
-import { newSalt } from '#shared/events/content-hash.ts';
+
+import { activityEvent, decideActivity, type HeldActivity } from '#command-service/activity/decider.ts';
+import {
+  decideRelatedRecord,
+  type HeldRelatedRecord,
+  relatedRecordEvent,
+} from '#command-service/related-record/decider.ts';
+import { noCounts } from '#command-service/sync-run/decider.ts';
+import type { RecordOutcome } from '#command-service/sync-run/record-age.ts';
+import type { EventLog, RecordedEvent, StreamAppend } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import { newSalt } from '#shared/events/content-hash.ts';
 import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
 import type { EventMetadata, SyncPlace } from '#shared/events/metadata.ts';
 import { activityId, relatedRecordId, streamName, syncEventId } from '#shared/events/stream-name.ts';
 import type { SyncCounts } from '#shared/events/sync-run.ts';
-import type { EventLog, RecordedEvent, StreamAppend } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
 import type { SourceRecord } from '#shared/source-records/source-record.ts';
-import { activityEvent, decideActivity, type HeldActivity } from '#command-service/activity/decider.ts';
-import { decideRelatedRecord, type HeldRelatedRecord, relatedRecordEvent } from '#command-service/related-record/decider.ts';
-import { noCounts } from '#command-service/sync-run/decider.ts';
-import type { RecordOutcome } from '#command-service/sync-run/record-age.ts';
 
 export interface BatchContext {
   readonly tenant: string;
@@ -25,7 +30,10 @@ export interface BatchContext {
   readonly watermark: string | null;
   readonly place: SyncPlace;
   /** What the events' metadata says beside tenant, version and place. */
-  readonly metadata: Pick<EventMetadata, 'recordedAt' | 'actor' | 'commandId' | 'requestHash' | 'correlationId' | 'traceparent'>;
+  readonly metadata: Pick<
+    EventMetadata,
+    'recordedAt' | 'actor' | 'commandId' | 'requestHash' | 'correlationId' | 'traceparent'
+  >;
 }
 
 export interface BatchReject {
@@ -94,12 +102,17 @@ async function heldBefore(log: EventLog, tenant: string, own: RecordedEvent): Pr
   return null;
 }
 
-export async function applyBatch(log: EventLog, records: readonly SourceRecord[], context: BatchContext): Promise<AppliedBatch> {
+export async function applyBatch(
+  log: EventLog,
+  records: readonly SourceRecord[],
+  context: BatchContext,
+): Promise<AppliedBatch> {
   const { tenant, source, place } = context;
   const rejects: BatchReject[] = [];
   const taken: Record[] = [];
   for (const record of records) {
-    if (record.noun === 'rejected') rejects.push({ line: record.line, sourceId: record.sourceId, reason: record.reason.slice(0, 500) });
+    if (record.noun === 'rejected')
+      rejects.push({ line: record.line, sourceId: record.sourceId, reason: record.reason.slice(0, 500) });
     else taken.push(record);
   }
   const byStream = Map.groupBy(taken, (record) => streamOf(tenant, source, record));
@@ -108,7 +121,8 @@ export async function applyBatch(log: EventLog, records: readonly SourceRecord[]
 
   let open = [...byStream.keys()];
   for (let attempt = 0; open.length > 0; attempt++) {
-    if (attempt >= attempts) throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
+    if (attempt >= attempts)
+      throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
     const last = await log.readLast(tenant, open);
     const appends: StreamAppend[] = [];
     for (const stream of open) {
@@ -130,7 +144,13 @@ export async function applyBatch(log: EventLog, records: readonly SourceRecord[]
             id: syncEventId(stream, place.run, place.part, place.batch),
             type: judged.event.type,
             data: judged.event.data,
-            metadata: { ...context.metadata, tenant, causationId: null, schemaVersion: currentVersion(judged.event.type), sync: place },
+            metadata: {
+              ...context.metadata,
+              tenant,
+              causationId: null,
+              schemaVersion: currentVersion(judged.event.type),
+              sync: place,
+            },
           },
         ],
       });
@@ -145,7 +165,11 @@ export async function applyBatch(log: EventLog, records: readonly SourceRecord[]
       else {
         outcomes.delete(stream);
         for (const record of byStream.get(stream) ?? [])
-          rejects.push({ line: record.line, sourceId: record.sourceId, reason: `the record takes ${result.bytes} bytes; ${result.limit} are the limit` });
+          rejects.push({
+            line: record.line,
+            sourceId: record.sourceId,
+            reason: `the record takes ${result.bytes} bytes; ${result.limit} are the limit`,
+          });
       }
     });
   }

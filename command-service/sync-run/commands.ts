@@ -9,7 +9,11 @@ export const startSyncRunBody = z.strictObject({
   channel: syncChannel.default('file'),
   mode: syncMode.default('partial'),
   mapping: mappingSchema.default({}),
-  parts: z.array(manifestPart).max(10_000).default([]).describe('announces what will be sent; equal announcements resume an open run'),
+  parts: z
+    .array(manifestPart)
+    .max(10_000)
+    .default([])
+    .describe('announces what will be sent; equal announcements resume an open run'),
 });
 
 export const cancelSyncRunBody = z.strictObject({ reason: reason.default('cancelled by request') });
@@ -26,4 +30,6 @@ export const syncRunAnswer = z.object({
 });
 
 export const partParameters = z.object({ id: z.uuid(), part: z.coerce.number().int().min(1).max(10_000) });
-export const partQuery = z.strictObject({ object: z.string().max(80).optional().describe('of a CSV: Task, Event, Contact, …') });
+export const partQuery = z.strictObject({
+  object: z.string().max(80).optional().describe('of a CSV: Task, Event, Contact, …'),
+});

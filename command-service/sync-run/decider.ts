@@ -2,10 +2,11 @@
  * A sync run: running → completed, failed or cancelled. Parts are received in batches; a part is whole when its last
  * batch was applied.
  */
+
+import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 import type { EventData, StoredEvent } from '#shared/events/event.ts';
 import type { SyncCounts } from '#shared/events/sync-run.ts';
 import { refuse } from '#shared/http/problem.ts';
-import { alreadySo, type Decision, type Evolution, record } from '#command-service/decision.ts';
 
 export interface PartState {
   readonly digest: string | null;
@@ -23,7 +24,15 @@ export interface SyncRunState {
   readonly latestStamp: string | null;
 }
 
-export const noCounts: SyncCounts = { received: 0, recorded: 0, revised: 0, unchanged: 0, stale: 0, deleted: 0, rejected: 0 };
+export const noCounts: SyncCounts = {
+  received: 0,
+  recorded: 0,
+  revised: 0,
+  unchanged: 0,
+  stale: 0,
+  deleted: 0,
+  rejected: 0,
+};
 
 export const addCounts = (a: SyncCounts, b: SyncCounts): SyncCounts => ({
   received: a.received + b.received,
@@ -44,7 +53,10 @@ export const syncRunEvolution: Evolution<SyncRunState> = {
       case 'SyncBatchApplied': {
         const { part, batch, digest, last, latestStamp } = event.data;
         const parts = new Map(state.parts).set(part, { digest, batches: batch + 1, whole: last });
-        const latest = latestStamp !== null && (state.latestStamp === null || latestStamp > state.latestStamp) ? latestStamp : state.latestStamp;
+        const latest =
+          latestStamp !== null && (state.latestStamp === null || latestStamp > state.latestStamp)
+            ? latestStamp
+            : state.latestStamp;
         return { ...state, parts, totals: addCounts(state.totals, event.data), latestStamp: latest };
       }
       case 'SyncCompleted':
@@ -73,7 +85,10 @@ export function completeSyncRun(state: SyncRunState): Decision {
   const announced = state.started?.parts.map(({ part }) => part) ?? [];
   const lacking = [...new Set([...announced, ...state.parts.keys()])].filter((part) => !state.parts.get(part)?.whole);
   if (lacking.length > 0)
-    return refuse('sync-run-incomplete', `Send part ${lacking.slice(0, 10).join(', ')}${lacking.length > 10 ? ' and others' : ''} first.`);
+    return refuse(
+      'sync-run-incomplete',
+      `Send part ${lacking.slice(0, 10).join(', ')}${lacking.length > 10 ? ' and others' : ''} first.`,
+    );
   return record({
     type: 'SyncCompleted',
     data: { totals: state.totals, watermark: state.started?.mode === 'partial' ? null : state.latestStamp },

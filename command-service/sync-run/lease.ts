@@ -51,7 +51,13 @@ export async function beginRun(
 }
 
 /** Takes or renews the lease of a run. False: another run was begun, or another process receives a part of this one. */
-export async function holdLease(pool: Pool, tenant: string, source: string, run: string, holder: string): Promise<boolean> {
+export async function holdLease(
+  pool: Pool,
+  tenant: string,
+  source: string,
+  run: string,
+  holder: string,
+): Promise<boolean> {
   const answer = await pool.query(
     `update command.sync_leases set holder = $4, expires_at = now() + make_interval(secs => $5)
      where tenant = $1 and source = $2 and run = $3 and (holder is null or holder = $4 or expires_at <= now())`,
@@ -60,7 +66,13 @@ export async function holdLease(pool: Pool, tenant: string, source: string, run:
   return answer.rowCount === 1;
 }
 
-export async function releaseLease(pool: Pool, tenant: string, source: string, run: string, holder: string): Promise<void> {
+export async function releaseLease(
+  pool: Pool,
+  tenant: string,
+  source: string,
+  run: string,
+  holder: string,
+): Promise<void> {
   await pool.query(
     'update command.sync_leases set holder = null, expires_at = null where tenant = $1 and source = $2 and run = $3 and holder = $4',
     [tenant, source, run, holder],
@@ -68,7 +80,13 @@ export async function releaseLease(pool: Pool, tenant: string, source: string, r
 }
 
 /** The run has ended; its watermark, where it has one, only raises the source's. */
-export async function endRun(pool: Pool, tenant: string, source: string, run: string, watermark: string | null): Promise<void> {
+export async function endRun(
+  pool: Pool,
+  tenant: string,
+  source: string,
+  run: string,
+  watermark: string | null,
+): Promise<void> {
   await pool.query(
     `update command.sync_leases
      set run = null, holder = null, expires_at = null, watermark = greatest(watermark, $4)

@@ -8,12 +8,17 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
+import type { Command } from '#command-service/command.ts';
+import { recordOrigin } from '#command-service/request-origins.ts';
+import { type AppliedBatch, applyBatch } from '#command-service/sync-run/apply-batch.ts';
+import { type SyncRunState, syncRunEvolution } from '#command-service/sync-run/decider.ts';
+import { holdLease, leaseSeconds, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
+import type { EventLog } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
 import type { EventData, EventType } from '#shared/events/event.ts';
 import type { EventMetadata } from '#shared/events/metadata.ts';
 import { commandEventId, streamName } from '#shared/events/stream-name.ts';
-import type { EventLog } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
 import { orThrow, ProblemError, refuse } from '#shared/http/problem.ts';
 import type { ReadModel } from '#shared/read-model/read-model.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
@@ -22,11 +27,6 @@ import { readRecords } from '#shared/source-records/read-records.ts';
 import type { SourceRecord } from '#shared/source-records/source-record.ts';
 import { UnreadableFile } from '#shared/source-records/unreadable-file.ts';
 import { currentTraceparent, inSpan } from '#shared/telemetry/span.ts';
-import type { Command } from '#command-service/command.ts';
-import { recordOrigin } from '#command-service/request-origins.ts';
-import { type AppliedBatch, applyBatch } from '#command-service/sync-run/apply-batch.ts';
-import { syncRunEvolution, type SyncRunState } from '#command-service/sync-run/decider.ts';
-import { holdLease, leaseSeconds, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
 
 export interface PartRequest {
   readonly run: string;
@@ -68,21 +68,30 @@ async function loadRun(log: EventLog, tenant: string, run: string): Promise<Run>
     state = syncRunEvolution.evolve(state, decodeEvent(event));
     ({ revision, position } = event);
   }
-  if (!state.started) throw new ProblemError(refuse('not-found', 'There is no such sync run. Start one with POST /api/v1/sync-runs.'));
+  if (!state.started)
+    throw new ProblemError(refuse('not-found', 'There is no such sync run. Start one with POST /api/v1/sync-runs.'));
   return { state, revision, position, started: state.started };
 }
 
 function checkPart(run: Run, request: PartRequest): void {
   const { state, started } = run;
-  if (state.status !== 'running') throw new ProblemError(refuse('sync-run-ended', `The sync run is ${state.status}. Start another one.`));
+  if (state.status !== 'running')
+    throw new ProblemError(refuse('sync-run-ended', `The sync run is ${state.status}. Start another one.`));
   const announced = started.parts.find(({ part }) => part === request.part);
   if (started.parts.length > 0 && !announced)
     throw new ProblemError(refuse('invalid-content', `Part ${request.part} was not announced when the run began.`));
   const expected = announced?.digest ?? state.parts.get(request.part)?.digest ?? null;
   if (expected !== null && request.digest !== null && expected !== request.digest)
-    throw new ProblemError(refuse('digest-differs', `Part ${request.part} was announced with ${expected}. Send that content, or start another run.`));
+    throw new ProblemError(
+      refuse(
+        'digest-differs',
+        `Part ${request.part} was announced with ${expected}. Send that content, or start another run.`,
+      ),
+    );
   if (announced && announced.object !== request.object)
-    throw new ProblemError(refuse('invalid-content', `Part ${request.part} was announced as ${announced.object ?? 'NDJSON'}.`));
+    throw new ProblemError(
+      refuse('invalid-content', `Part ${request.part} was announced as ${announced.object ?? 'NDJSON'}.`),
+    );
 }
 
 export async function receivePart(parts: ReceiveParts, command: Command, request: PartRequest): Promise<ReceivedPart> {
@@ -95,7 +104,11 @@ export async function receivePart(parts: ReceiveParts, command: Command, request
   const hold = async () => {
     if (!(await holdLease(pool, tenant, source, request.run, holder)))
       throw new ProblemError(
-        refuse('sync-run-busy', 'Another process receives a part of this run, or another run of this source was begun. Send it again in a moment.', { retryAfter: 2 }),
+        refuse(
+          'sync-run-busy',
+          'Another process receives a part of this run, or another run of this source was begun. Send it again in a moment.',
+          { retryAfter: 2 },
+        ),
       );
   };
   await hold();
@@ -125,7 +138,13 @@ export async function receivePart(parts: ReceiveParts, command: Command, request
   }
 }
 
-async function receive(parts: ReceiveParts, command: Command, request: PartRequest, run: Run, check: () => void): Promise<ReceivedPart> {
+async function receive(
+  parts: ReceiveParts,
+  command: Command,
+  request: PartRequest,
+  run: Run,
+  check: () => void,
+): Promise<ReceivedPart> {
   const { pool, log, readModel } = parts;
   const { tenant } = command;
   const { batchSize, source, epoch, mapping } = run.started;
@@ -139,30 +158,35 @@ async function receive(parts: ReceiveParts, command: Command, request: PartReque
     const known = current.state.parts.get(request.part);
     if (known && batch < known.batches) return;
     const place = { run: request.run, epoch, part: request.part, batch };
-    const applied = await inSpan('sync batch', { 'sync.part': request.part, 'sync.batch': batch, 'sync.records': records.length }, () =>
-      applyBatch(log, records, {
-        tenant,
-        source,
-        watermark,
-        place,
-        metadata: {
-          recordedAt: parts.runtime.now().toISOString(),
-          actor: command.actor,
-          commandId: command.id,
-          requestHash: command.requestHash,
-          correlationId: command.correlationId,
-          traceparent: currentTraceparent(),
-        },
-      }),
+    const applied = await inSpan(
+      'sync batch',
+      { 'sync.part': request.part, 'sync.batch': batch, 'sync.records': records.length },
+      () =>
+        applyBatch(log, records, {
+          tenant,
+          source,
+          watermark,
+          place,
+          metadata: {
+            recordedAt: parts.runtime.now().toISOString(),
+            actor: command.actor,
+            commandId: command.id,
+            requestHash: command.requestHash,
+            correlationId: command.correlationId,
+            traceparent: currentTraceparent(),
+          },
+        }),
     );
     current = await tellBatch(parts, command, request, current, batch, last, applied);
     if (applied.position !== null) ahead.push(applied.position);
     const behind = ahead.length > batchesAhead ? ahead.shift() : undefined;
     if (behind !== undefined)
-      await readModel.waitFor('catalog', tenant, { minPosition: behind, waitMilliseconds: longestWaitMilliseconds }).catch((error: unknown) => {
-        // A projector that stands still slows an import, it does not stop it.
-        if (!(error instanceof ProblemError)) throw error;
-      });
+      await readModel
+        .waitFor('catalog', tenant, { minPosition: behind, waitMilliseconds: longestWaitMilliseconds })
+        .catch((error: unknown) => {
+          // A projector that stands still slows an import, it does not stop it.
+          if (!(error instanceof ProblemError)) throw error;
+        });
   };
 
   let batch: SourceRecord[] = [];
@@ -183,14 +207,28 @@ async function receive(parts: ReceiveParts, command: Command, request: PartReque
   const digest = `sha-256:${hash.digest('hex')}`;
   if (request.digest !== null && digest !== request.digest) {
     // Batches of it are applied already: the run cannot be trusted, and a new one repeats all of it.
-    await failRun(parts, command, request, current, `part ${request.part} arrived with ${digest}, announced was ${request.digest}`);
-    throw new ProblemError(refuse('digest-differs', `What arrived has ${digest}, announced was ${request.digest}. Start another run and send it again.`));
+    await failRun(
+      parts,
+      command,
+      request,
+      current,
+      `part ${request.part} arrived with ${digest}, announced was ${request.digest}`,
+    );
+    throw new ProblemError(
+      refuse(
+        'digest-differs',
+        `What arrived has ${digest}, announced was ${request.digest}. Start another run and send it again.`,
+      ),
+    );
   }
   await apply(batch, number, true);
   return current;
 }
 
-async function* hashed(body: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>): AsyncGenerator<Uint8Array> {
+async function* hashed(
+  body: AsyncIterable<Uint8Array>,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
     hash.update(chunk);
     yield chunk;
@@ -211,11 +249,19 @@ function runMetadata(parts: ReceiveParts, command: Command, type: EventType): Ev
   };
 }
 
-async function failRun(parts: ReceiveParts, command: Command, request: PartRequest, current: ReceivedPart, error: string): Promise<void> {
+async function failRun(
+  parts: ReceiveParts,
+  command: Command,
+  request: PartRequest,
+  current: ReceivedPart,
+  error: string,
+): Promise<void> {
   const event = encodeEvent({ type: 'SyncFailed', data: { totals: current.state.totals, error, resumeAt: null } });
   const metadata = runMetadata(parts, command, 'SyncFailed');
   const id = commandEventId(request.run, 'failed', 0);
-  await parts.log.append([{ stream: streamName.syncRun(request.run), expected: current.revision, events: [{ id, ...event, metadata }] }]);
+  await parts.log.append([
+    { stream: streamName.syncRun(request.run), expected: current.revision, events: [{ id, ...event, metadata }] },
+  ]);
 }
 
 /** Appends SyncBatchApplied. A conflict: somebody cancelled the run, or sent this batch too. */
@@ -244,13 +290,23 @@ async function tellBatch(
   const stream = streamName.syncRun(request.run);
   const metadata = runMetadata(parts, command, 'SyncBatchApplied');
   const id = commandEventId(request.run, `${request.part}`, batch);
-  const [result] = await parts.log.append([{ stream, expected: current.revision, events: [{ id, ...event, metadata }] }]);
+  const [result] = await parts.log.append([
+    { stream, expected: current.revision, events: [{ id, ...event, metadata }] },
+  ]);
   if (result?.outcome === 'appended' && result.position !== null) {
-    const state = syncRunEvolution.evolve(current.state, { id, ...event, metadata, stream, revision: result.revision, position: result.position });
+    const state = syncRunEvolution.evolve(current.state, {
+      id,
+      ...event,
+      metadata,
+      stream,
+      revision: result.revision,
+      position: result.position,
+    });
     return { state, revision: result.revision, position: result.position };
   }
   const now = await loadRun(parts.log, command.tenant, request.run);
-  if (now.state.status !== 'running') orThrow(refuse('sync-run-ended', `The sync run is ${now.state.status}. Start another one.`));
+  if (now.state.status !== 'running')
+    orThrow(refuse('sync-run-ended', `The sync run is ${now.state.status}. Start another one.`));
   if ((now.state.parts.get(request.part)?.batches ?? 0) > batch) return now;
   return tellBatch(parts, command, request, now, batch, last, applied);
 }

@@ -1,18 +1,29 @@
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
+import { answerOf, commandHeaders, commandOf } from '#command-service/http-command.ts';
+import {
+  cancelSyncRunBody,
+  partParameters,
+  partQuery,
+  startSyncRunBody,
+  syncRunAnswer,
+} from '#command-service/sync-run/commands.ts';
+import {
+  cancelSyncRun,
+  completeSyncRun,
+  type SyncRunState,
+  syncRunEvolution,
+} from '#command-service/sync-run/decider.ts';
+import { receivePart } from '#command-service/sync-run/receive-part.ts';
+import { freeSource, startRun } from '#command-service/sync-run/start-sync-run.ts';
 import { streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
 import { orThrow, ProblemError, refuse } from '#shared/http/problem.ts';
 import type { ReadModel } from '#shared/read-model/read-model.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { salesforceObjects } from '#shared/source-records/salesforce-object.ts';
-import { handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
-import { answerOf, commandHeaders, commandOf } from '#command-service/http-command.ts';
-import { cancelSyncRunBody, partParameters, partQuery, startSyncRunBody, syncRunAnswer } from '#command-service/sync-run/commands.ts';
-import { cancelSyncRun, completeSyncRun, syncRunEvolution, type SyncRunState } from '#command-service/sync-run/decider.ts';
-import { receivePart } from '#command-service/sync-run/receive-part.ts';
-import { freeSource, startRun } from '#command-service/sync-run/start-sync-run.ts';
 
 const idParameter = z.object({ id: z.uuid() });
 const tags = ['sync runs'];
@@ -35,11 +46,17 @@ function digestOf(request: FastifyRequest): string | null {
   const header = request.headers['content-digest'];
   if (header === undefined) return null;
   const encoded = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(String(header))?.[1];
-  if (!encoded) throw new ProblemError(refuse('malformed-request', 'Content-Digest: give sha-256=:<base64>: (RFC 9530), or leave the header out.'));
+  if (!encoded)
+    throw new ProblemError(
+      refuse('malformed-request', 'Content-Digest: give sha-256=:<base64>: (RFC 9530), or leave the header out.'),
+    );
   return `sha-256:${Buffer.from(encoded, 'base64').toString('hex')}`;
 }
 
-export function addSyncRunCommands(app: App, parts: KernelParts & { readonly readModel: ReadModel; readonly runtime: Runtime }): void {
+export function addSyncRunCommands(
+  app: App,
+  parts: KernelParts & { readonly readModel: ReadModel; readonly runtime: Runtime },
+): void {
   const { runtime } = parts;
 
   app.route({
@@ -49,7 +66,8 @@ export function addSyncRunCommands(app: App, parts: KernelParts & { readonly rea
     schema: {
       tags,
       summary: 'Begin a sync run, or go on with the open one',
-      description: 'One run a source at a time. Announcing the parts of an open run again resumes it (200); other parts cancel it and begin anew (201).',
+      description:
+        'One run a source at a time. Announcing the parts of an open run again resumes it (200); other parts cancel it and begin anew (201).',
       headers: commandHeaders,
       body: startSyncRunBody,
       response: { 200: syncRunAnswer, 201: syncRunAnswer },
@@ -74,23 +92,42 @@ export function addSyncRunCommands(app: App, parts: KernelParts & { readonly rea
       schema: {
         tags,
         summary: 'Send a part: CSV or NDJSON, streamed',
-        description: 'Content-Type text/csv (with ?object=) or application/x-ndjson. Sending it again goes on where it was cut. Content-Digest (sha-256) is checked where it is given.',
+        description:
+          'Content-Type text/csv (with ?object=) or application/x-ndjson. Sending it again goes on where it was cut. Content-Digest (sha-256) is checked where it is given.',
         headers: commandHeaders,
         params: partParameters,
         querystring: partQuery,
         response: { 200: syncRunAnswer },
       },
       handler: async (request, reply) => {
-        const type = String(request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
-        const format = type === 'text/csv' ? 'csv' : type === 'application/x-ndjson' || type === 'application/ndjson' ? 'ndjson' : null;
-        if (!format) throw new ProblemError(refuse('malformed-request', 'Send text/csv or application/x-ndjson as Content-Type.'));
+        const type = String(request.headers['content-type'] ?? '')
+          .split(';')[0]
+          ?.trim()
+          .toLowerCase();
+        const format =
+          type === 'text/csv'
+            ? 'csv'
+            : type === 'application/x-ndjson' || type === 'application/ndjson'
+              ? 'ndjson'
+              : null;
+        if (!format)
+          throw new ProblemError(refuse('malformed-request', 'Send text/csv or application/x-ndjson as Content-Type.'));
         const object = request.query.object ?? null;
         if (format === 'csv' && !(salesforceObjects as readonly (string | null)[]).includes(object))
-          throw new ProblemError(refuse('malformed-request', `Say what the CSV holds: ?object= one of ${salesforceObjects.join(', ')}.`));
+          throw new ProblemError(
+            refuse('malformed-request', `Say what the CSV holds: ?object= one of ${salesforceObjects.join(', ')}.`),
+          );
         const { id, part } = request.params;
         const digest = digestOf(request);
         const body = request.body instanceof Readable ? request.body : Readable.from([]);
-        const received = await receivePart(parts, commandOf(request, runtime, { object, digest }), { run: id, part, object: format === 'csv' ? object : null, format, digest, body });
+        const received = await receivePart(parts, commandOf(request, runtime, { object, digest }), {
+          run: id,
+          part,
+          object: format === 'csv' ? object : null,
+          format,
+          digest,
+          body,
+        });
         reply.header('ETag', `"${received.revision}"`).header('Cool-Mint-Position', received.position);
         return reply.send(answer(id, false, received.state));
       },

@@ -3,17 +3,17 @@
  * is cancelled, unless a part of it is being received right now.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
 import { sql } from 'slonik';
+import { z } from 'zod';
+import type { Command } from '#command-service/command.ts';
+import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
+import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
+import { cancelSyncRun, type SyncRunState, startSyncRun, syncRunEvolution } from '#command-service/sync-run/decider.ts';
+import { beginRun, endRun, type Lease, readLease } from '#command-service/sync-run/lease.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import { entityId, streamName } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
 import { noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
-import type { Command } from '#command-service/command.ts';
-import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
-import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
-import { cancelSyncRun, startSyncRun, syncRunEvolution, type SyncRunState } from '#command-service/sync-run/decider.ts';
-import { beginRun, endRun, type Lease, readLease } from '#command-service/sync-run/lease.ts';
 
 export const batchSize = 500;
 
@@ -32,7 +32,11 @@ export async function startRun(
   asked: Asked,
 ): Promise<StartedRun | Refusal> {
   const id = entityId(command.id, command.requestHash);
-  const target = (run: string) => ({ tenant: command.tenant, stream: streamName.syncRun(run), evolution: syncRunEvolution });
+  const target = (run: string) => ({
+    tenant: command.tenant,
+    stream: streamName.syncRun(run),
+    evolution: syncRunEvolution,
+  });
   let epoch = 0;
   const started = await handleCommand(parts, command, {
     ...target(id),
@@ -84,11 +88,17 @@ async function loadState(parts: KernelParts, tenant: string, run: string): Promi
 }
 
 /** Clears the way for a new run and answers its epoch. */
-async function makeRoom(parts: KernelParts & { readonly readModel: ReadModel }, command: Command, asked: Asked, id: string): Promise<number | Refusal> {
+async function makeRoom(
+  parts: KernelParts & { readonly readModel: ReadModel },
+  command: Command,
+  asked: Asked,
+  id: string,
+): Promise<number | Refusal> {
   const { pool } = parts;
   const busy = (detail: string) => refuse('sync-run-busy', detail, { retryAfter: 2 });
   const lease = await readLease(pool, command.tenant, asked.source);
-  if (lease?.held) return busy(`Sync run ${lease.run} of ${asked.source} is receiving a part. Wait for it, or cancel it.`);
+  if (lease?.held)
+    return busy(`Sync run ${lease.run} of ${asked.source} is receiving a part. Wait for it, or cancel it.`);
   if (lease?.run && lease.run !== id) {
     const open = await loadState(parts, command.tenant, lease.run);
     // The caller is answered with the open run itself.
@@ -108,12 +118,24 @@ async function makeRoom(parts: KernelParts & { readonly readModel: ReadModel }, 
       if (cancelled.outcome === 'refused' && cancelled.code !== 'sync-run-ended') return cancelled;
     }
   }
-  const epoch = await beginRun(pool, command.tenant, asked.source, id, lease, await pastOf(parts.readModel, command.tenant, asked.source, lease));
+  const epoch = await beginRun(
+    pool,
+    command.tenant,
+    asked.source,
+    id,
+    lease,
+    await pastOf(parts.readModel, command.tenant, asked.source, lease),
+  );
   return epoch ?? busy(`Another sync run of ${asked.source} was begun at this moment. Try again.`);
 }
 
 /** Where the lease row is missing (a restored log): the greatest epoch and watermark that the log tells of. */
-async function pastOf(readModel: ReadModel, tenant: string, source: string, lease: Lease | null): Promise<{ epoch: number; watermark: string | null }> {
+async function pastOf(
+  readModel: ReadModel,
+  tenant: string,
+  source: string,
+  lease: Lease | null,
+): Promise<{ epoch: number; watermark: string | null }> {
   if (lease) return { epoch: lease.epoch, watermark: lease.watermark };
   const past = await readModel.read({
     projection: 'operations',
@@ -129,8 +151,19 @@ async function pastOf(readModel: ReadModel, tenant: string, source: string, leas
 }
 
 /** After a run ended: the source is free for the next. */
-export async function freeSource(parts: KernelParts, command: Command, id: string, ended: Accepted<SyncRunState>): Promise<void> {
+export async function freeSource(
+  parts: KernelParts,
+  command: Command,
+  id: string,
+  ended: Accepted<SyncRunState>,
+): Promise<void> {
   const { state } = ended;
   if (state.started)
-    await endRun(parts.pool, command.tenant, state.started.source, id, state.started.mode === 'partial' ? null : state.latestStamp);
+    await endRun(
+      parts.pool,
+      command.tenant,
+      state.started.source,
+      id,
+      state.started.mode === 'partial' ? null : state.latestStamp,
+    );
 }

@@ -1,7 +1,7 @@
-import { entityIdOf } from '#shared/events/stream-name.ts';
 import { activities, activityVersions } from '#projector/activity/tables.ts';
 import type { Fold } from '#projector/projection.ts';
 import { textCell } from '#projector/table.ts';
+import { entityIdOf } from '#shared/events/stream-name.ts';
 
 export const activityFold: Fold = {
   tables: [activities, activityVersions],

@@ -35,7 +35,8 @@ export const activities: Table = {
   },
   // A tsvector holds at most 1 MB; 200,000 characters stay far below it.
   generated: {
-    search: "tsvector generated always as (to_tsvector('simple', left(coalesce(subject, '') || ' ' || coalesce(body, ''), 200000))) stored",
+    search:
+      "tsvector generated always as (to_tsvector('simple', left(coalesce(subject, '') || ' ' || coalesce(body, ''), 200000))) stored",
   },
   key: ['tenant', 'id'],
   indexes: [

@@ -1,7 +1,7 @@
-import type { StoredEvent } from '#shared/events/event.ts';
-import { categoryOf, entityIdOf } from '#shared/events/stream-name.ts';
 import { auditEntries } from '#projector/audit/tables.ts';
 import type { Fold } from '#projector/projection.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
+import { categoryOf, entityIdOf } from '#shared/events/stream-name.ts';
 
 /** What people decided, against what followed from it. */
 const consequences: ReadonlySet<StoredEvent['type']> = new Set([
@@ -32,7 +32,10 @@ function tell(event: StoredEvent): Told {
     case 'ActivityRevised':
     case 'ActivityDeleted':
     case 'ActivityRestored':
-      return { summary: { kind: event.data.derived.kind, source: event.data.source, contentHash: event.data.contentHash }, items: null };
+      return {
+        summary: { kind: event.data.derived.kind, source: event.data.source, contentHash: event.data.contentHash },
+        items: null,
+      };
     case 'RelatedRecordAdded':
     case 'RelatedRecordRevised':
     case 'RelatedRecordDeleted':
@@ -47,7 +50,10 @@ function tell(event: StoredEvent): Told {
     }
     case 'ActivitiesDeselected': {
       const { activityIds, ...rest } = event.data;
-      return { summary: { count: activityIds.length, ...rest }, items: activityIds.map((activityId) => ({ activityId })) };
+      return {
+        summary: { count: activityIds.length, ...rest },
+        items: activityIds.map((activityId) => ({ activityId })),
+      };
     }
     case 'SelectionShared': {
       const { personal, ...rest } = event.data;

@@ -1,7 +1,7 @@
-import type { StoredEvent } from '#shared/events/event.ts';
 import type { Fold } from '#projector/projection.ts';
 import { rebuilds } from '#projector/rebuild/tables.ts';
 import { type Row, textCell } from '#projector/table.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
 
 function rebuildRow(event: StoredEvent): Row {
   switch (event.type) {
@@ -37,8 +37,11 @@ function rebuildRow(event: StoredEvent): Row {
 export const rebuildFold: Fold = {
   tables: [rebuilds],
   changes(event) {
-    if (event.type !== 'RebuildStarted' && event.type !== 'GenerationSwapped' && event.type !== 'RebuildFinished') return [];
+    if (event.type !== 'RebuildStarted' && event.type !== 'GenerationSwapped' && event.type !== 'RebuildFinished')
+      return [];
     const key = { tenant: event.metadata.tenant, id: event.data.rebuildId };
-    return [{ table: rebuilds, key, fold: (row) => ({ ...row, ...key, ...rebuildRow(event), position: event.position }) }];
+    return [
+      { table: rebuilds, key, fold: (row) => ({ ...row, ...key, ...rebuildRow(event), position: event.position }) },
+    ];
   },
 };

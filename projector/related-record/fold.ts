@@ -1,7 +1,7 @@
-import { entityIdOf } from '#shared/events/stream-name.ts';
 import type { Fold } from '#projector/projection.ts';
 import { relatedRecords } from '#projector/related-record/tables.ts';
 import { textCell } from '#projector/table.ts';
+import { entityIdOf } from '#shared/events/stream-name.ts';
 
 export const relatedRecordFold: Fold = {
   tables: [relatedRecords],

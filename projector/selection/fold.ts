@@ -1,8 +1,8 @@
-import type { StoredEvent } from '#shared/events/event.ts';
-import { entityIdOf } from '#shared/events/stream-name.ts';
 import type { Fold } from '#projector/projection.ts';
 import { selectionItems, selections } from '#projector/selection/tables.ts';
 import { type Change, type Row, textCell } from '#projector/table.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
+import { entityIdOf } from '#shared/events/stream-name.ts';
 
 /** The selection's own row: what an event changes of it. */
 function selectionRow(event: StoredEvent, row: Row | undefined): Row {

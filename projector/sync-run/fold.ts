@@ -1,8 +1,8 @@
-import type { StoredEvent } from '#shared/events/event.ts';
-import { entityIdOf } from '#shared/events/stream-name.ts';
 import type { Fold } from '#projector/projection.ts';
 import { syncRejects, syncRuns } from '#projector/sync-run/tables.ts';
 import { type Change, type Row, textCell } from '#projector/table.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
+import { entityIdOf } from '#shared/events/stream-name.ts';
 
 const counts = ['received', 'recorded', 'revised', 'unchanged', 'stale', 'deleted', 'rejected'] as const;
 

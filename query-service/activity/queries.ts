@@ -1,27 +1,52 @@
 /** What is asked of the catalog about activities. One query a function; each is one statement, as of one position. */
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { type ActivityRow, activityRow } from '#query-service/activity/shapes.ts';
+import { type FieldChange, versionChanges } from '#query-service/activity/version-changes.ts';
 import type { ActivityFilter } from '#shared/activity-filter/activity-filter.ts';
 import { accountOf, filterCondition } from '#shared/activity-filter/filter-sql.ts';
 import { activitySnapshot } from '#shared/events/activity.ts';
 import { type Cursor, pageOf } from '#shared/http/page.ts';
 import type { Demand, ReadModel, TableOf } from '#shared/read-model/read-model.ts';
 import { utc } from '#shared/read-model/sql-text.ts';
-import { type ActivityRow, activityRow } from '#query-service/activity/shapes.ts';
-import { type FieldChange, versionChanges } from '#query-service/activity/version-changes.ts';
 
 /** A list counts exactly up to here; beyond, it says that there are more. */
 const countedExactly = 100_000;
 
 const orders = {
-  occurredAt: { column: sql.fragment`coalesce(a.occurred_at, '-infinity'::timestamptz)`, cast: sql.fragment`::timestamptz`, text: (c: FragmentSqlToken) => sql.fragment`${c}::text` },
-  dueOn: { column: sql.fragment`coalesce(a.due_on, '-infinity'::date)`, cast: sql.fragment`::date`, text: (c: FragmentSqlToken) => sql.fragment`${c}::text` },
-  modifiedAt: { column: sql.fragment`coalesce(a.source_modified_at, '-infinity'::timestamptz)`, cast: sql.fragment`::timestamptz`, text: (c: FragmentSqlToken) => sql.fragment`${c}::text` },
-  duration: { column: sql.fragment`coalesce(a.duration_seconds, -1)`, cast: sql.fragment`::bigint`, text: (c: FragmentSqlToken) => sql.fragment`${c}::text` },
+  occurredAt: {
+    column: sql.fragment`coalesce(a.occurred_at, '-infinity'::timestamptz)`,
+    cast: sql.fragment`::timestamptz`,
+    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
+  },
+  dueOn: {
+    column: sql.fragment`coalesce(a.due_on, '-infinity'::date)`,
+    cast: sql.fragment`::date`,
+    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
+  },
+  modifiedAt: {
+    column: sql.fragment`coalesce(a.source_modified_at, '-infinity'::timestamptz)`,
+    cast: sql.fragment`::timestamptz`,
+    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
+  },
+  duration: {
+    column: sql.fragment`coalesce(a.duration_seconds, -1)`,
+    cast: sql.fragment`::bigint`,
+    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
+  },
 } as const;
 
 /** Those without a value stand before all others when rising, after them when falling. */
-export const activitySort = z.enum(['occurredAt', '-occurredAt', 'dueOn', '-dueOn', 'modifiedAt', '-modifiedAt', 'duration', '-duration']);
+export const activitySort = z.enum([
+  'occurredAt',
+  '-occurredAt',
+  'dueOn',
+  '-dueOn',
+  'modifiedAt',
+  '-modifiedAt',
+  'duration',
+  '-duration',
+]);
 export type ActivitySort = z.infer<typeof activitySort>;
 
 /** A row of `a` as JSON, with the names of what it refers to. */
@@ -119,9 +144,18 @@ export async function readActivity(readModel: ReadModel, tenant: string, id: str
   if (!answer.data) return null;
   const { row, deleted, snapshot } = answer.data;
   const derivedFrom = Object.fromEntries(
-    Object.entries(snapshot.derived).flatMap(([name, value]) => (name.endsWith('From') ? [[name.slice(0, -4), value as string | null]] : [])),
+    Object.entries(snapshot.derived).flatMap(([name, value]) =>
+      name.endsWith('From') ? [[name.slice(0, -4), value as string | null]] : [],
+    ),
   );
-  return { ...row, deleted, body: snapshot.personal.body, extra: snapshot.personal.extra, derivedFrom, asOf: answer.asOf };
+  return {
+    ...row,
+    deleted,
+    body: snapshot.personal.body,
+    extra: snapshot.personal.extra,
+    derivedFrom,
+    asOf: answer.asOf,
+  };
 }
 
 const versionRow = z.object({
@@ -138,7 +172,13 @@ const versionRow = z.object({
 /** Versions, newest first, each with what changed against the one before. */
 export async function readHistory(
   readModel: ReadModel,
-  request: { readonly tenant: string; readonly id: string; readonly limit: number; readonly cursor: Cursor | null; readonly demand: Demand },
+  request: {
+    readonly tenant: string;
+    readonly id: string;
+    readonly limit: number;
+    readonly cursor: Cursor | null;
+    readonly demand: Demand;
+  },
 ) {
   const { tenant, id, limit, cursor, demand } = request;
   const back = cursor?.back ?? false;
@@ -190,7 +230,13 @@ export const holdingSelection = z.object({
 /** Every selection that ever held it, latest first. */
 export async function selectionsOfActivity(
   readModel: ReadModel,
-  request: { readonly tenant: string; readonly id: string; readonly limit: number; readonly cursor: Cursor | null; readonly demand: Demand },
+  request: {
+    readonly tenant: string;
+    readonly id: string;
+    readonly limit: number;
+    readonly cursor: Cursor | null;
+    readonly demand: Demand;
+  },
 ) {
   const { tenant, id, limit, cursor, demand } = request;
   const back = cursor?.back ?? false;

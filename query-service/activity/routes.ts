@@ -1,19 +1,30 @@
 import { z } from 'zod';
+import {
+  activitySort,
+  holdingSelection,
+  listActivities,
+  readActivity,
+  readHistory,
+  selectionsOfActivity,
+} from '#query-service/activity/queries.ts';
+import { activityDetail, activityRow, activityVersion } from '#query-service/activity/shapes.ts';
+import { type QueryParts, sendCached } from '#query-service/answer.ts';
 import { activityFilterParameters, parseFilterParameters } from '#shared/activity-filter/activity-filter.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import { noDemand } from '#shared/read-model/read-model.ts';
-import { activitySort, holdingSelection, listActivities, readActivity, readHistory, selectionsOfActivity } from '#query-service/activity/queries.ts';
-import { activityDetail, activityRow, activityVersion } from '#query-service/activity/shapes.ts';
-import { type QueryParts, sendCached } from '#query-service/answer.ts';
 
 const tags = ['activities'];
 const idParameter = z.object({ id: z.uuid() });
 const noActivity = () => new ProblemError(refuse('not-found', 'There is no such activity.'));
 
-const listParameters = z.strictObject({ ...activityFilterParameters, ...pageParameters, sort: activitySort.default('-occurredAt') });
+const listParameters = z.strictObject({
+  ...activityFilterParameters,
+  ...pageParameters,
+  sort: activitySort.default('-occurredAt'),
+});
 
 export function addActivityQueries(app: App, parts: QueryParts & { readonly logId: string }): void {
   const { readModel, logId } = parts;
@@ -25,7 +36,8 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     schema: {
       tags,
       summary: 'Activities: filtered, searched, sorted',
-      description: 'Repeating a parameter means or; different parameters mean and. `field[null]=true` asks for those without a value.',
+      description:
+        'Repeating a parameter means or; different parameters mean and. `field[null]=true` asks for those without a value.',
       headers: demandHeaders,
       querystring: listParameters,
       response: { 200: listOf(activityRow) },
@@ -43,8 +55,11 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
       const question = { tenant, filter: parsed.data, sort, limit, cursor: parseCursor(cursor, sort) };
       const demand = demandOf(request, logId);
       // The wait was done before the cache was asked: what is computed is new enough.
-      return sendCached(parts, reply, { projection: 'catalog', tenant, name: 'activities', demand, asked: question }, () =>
-        listActivities(readModel, { ...question, demand: noDemand }),
+      return sendCached(
+        parts,
+        reply,
+        { projection: 'catalog', tenant, name: 'activities', demand, asked: question },
+        () => listActivities(readModel, { ...question, demand: noDemand }),
       );
     },
   });
@@ -53,7 +68,13 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     method: 'GET',
     url: '/api/v1/activities/:id',
     config: { permission: 'activities:read' },
-    schema: { tags, summary: 'One activity, as it is now', headers: demandHeaders, params: idParameter, response: { 200: activityDetail } },
+    schema: {
+      tags,
+      summary: 'One activity, as it is now',
+      headers: demandHeaders,
+      params: idParameter,
+      response: { 200: activityDetail },
+    },
     handler: async (request) => {
       const found = await readActivity(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noActivity();
@@ -67,7 +88,14 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     method: 'GET',
     url: '/api/v1/activities/:id/history',
     config: { permission: 'activities:read' },
-    schema: { tags, summary: 'Every version and what changed', headers: demandHeaders, params: idParameter, querystring: pageQuery, response: { 200: listOf(activityVersion) } },
+    schema: {
+      tags,
+      summary: 'Every version and what changed',
+      headers: demandHeaders,
+      params: idParameter,
+      querystring: pageQuery,
+      response: { 200: listOf(activityVersion) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const found = await readHistory(readModel, {
@@ -86,7 +114,14 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     method: 'GET',
     url: '/api/v1/activities/:id/selections',
     config: { permission: 'selections:read' },
-    schema: { tags, summary: 'Every selection that ever held it', headers: demandHeaders, params: idParameter, querystring: pageQuery, response: { 200: listOf(holdingSelection) } },
+    schema: {
+      tags,
+      summary: 'Every selection that ever held it',
+      headers: demandHeaders,
+      params: idParameter,
+      querystring: pageQuery,
+      response: { 200: listOf(holdingSelection) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const found = await selectionsOfActivity(readModel, {

@@ -34,13 +34,17 @@ export const activityRow = z.object({
 export type ActivityRow = z.infer<typeof activityRow>;
 
 /** A version whole, without the salt of its hash. */
-export const shownSnapshot = activitySnapshot.extend({ personal: activitySnapshot.shape.personal.omit({ salt: true }) });
+export const shownSnapshot = activitySnapshot.extend({
+  personal: activitySnapshot.shape.personal.omit({ salt: true }),
+});
 
 export const activityDetail = activityRow.extend({
   deleted: z.boolean(),
   body: z.string().nullable(),
   extra: z.record(z.string(), z.string()),
-  derivedFrom: z.record(z.string(), z.string().nullable()).describe('the field of the source that each derived value came from'),
+  derivedFrom: z
+    .record(z.string(), z.string().nullable())
+    .describe('the field of the source that each derived value came from'),
   asOf,
 });
 

@@ -14,12 +14,18 @@ export const auditEntry = z.object({
   entity: z.object({ category: z.string(), id: z.string(), revision: z.int() }),
   at: z.string(),
   actor: z.object({ id: z.string(), name: z.string().nullable() }),
-  from: z.object({ address: z.string().nullable(), userAgent: z.string().nullable() }).describe('null where it was erased, or where the system acted'),
+  from: z
+    .object({ address: z.string().nullable(), userAgent: z.string().nullable() })
+    .describe('null where it was erased, or where the system acted'),
   correlationId: z.uuid(),
   syncRun: z.uuid().nullable(),
   decision: z.boolean().describe('decided by somebody; false: it followed from something'),
   summary: z.record(z.string(), z.unknown()),
-  items: z.array(z.record(z.string(), z.unknown())).nullable().optional().describe('the versions of activities that it is about; left out of lists'),
+  items: z
+    .array(z.record(z.string(), z.unknown()))
+    .nullable()
+    .optional()
+    .describe('the versions of activities that it is about; left out of lists'),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
@@ -39,12 +45,14 @@ function conditionOf(tenant: string, filter: AuditFilter): FragmentSqlToken {
   const conditions = [sql.fragment`e.tenant = ${tenant}`];
   if (filter.events === 'decisions') conditions.push(sql.fragment`e.decision`);
   if (filter.actor !== undefined) conditions.push(sql.fragment`e.actor = ${filter.actor}`);
-  if (filter.action !== undefined && filter.action.length > 0) conditions.push(sql.fragment`e.type = any(${sql.array([...filter.action], 'text')})`);
+  if (filter.action !== undefined && filter.action.length > 0)
+    conditions.push(sql.fragment`e.type = any(${sql.array([...filter.action], 'text')})`);
   if (filter.entity !== undefined) conditions.push(sql.fragment`e.stream = ${filter.entity}`);
   if (filter.from !== undefined) conditions.push(sql.fragment`e.recorded_at >= ${filter.from}::timestamptz`);
   if (filter.to !== undefined) conditions.push(sql.fragment`e.recorded_at < ${filter.to}::timestamptz`);
   if (filter.correlationId !== undefined) conditions.push(sql.fragment`e.correlation_id = ${filter.correlationId}`);
-  if (filter.syncRun !== undefined) conditions.push(sql.fragment`(e.sync_run = ${filter.syncRun} or e.stream = ${`syncrun-${filter.syncRun}`})`);
+  if (filter.syncRun !== undefined)
+    conditions.push(sql.fragment`(e.sync_run = ${filter.syncRun} or e.stream = ${`syncrun-${filter.syncRun}`})`);
   return allOf(conditions);
 }
 
@@ -69,10 +77,15 @@ export interface AuditRequest {
   readonly demand: Demand;
 }
 
-export async function listAudit(readModel: ReadModel, { tenant, filter, rising, withItems, limit, cursor, demand }: AuditRequest) {
+export async function listAudit(
+  readModel: ReadModel,
+  { tenant, filter, rising, withItems, limit, cursor, demand }: AuditRequest,
+) {
   const up = rising !== (cursor?.back ?? false);
   const direction = up ? sql.fragment`asc` : sql.fragment`desc`;
-  const beyond = cursor ? sql.fragment`and e.position ${up ? sql.fragment`>` : sql.fragment`<`} ${String(cursor.key[0])}` : sql.fragment``;
+  const beyond = cursor
+    ? sql.fragment`and e.position ${up ? sql.fragment`>` : sql.fragment`<`} ${String(cursor.key[0])}`
+    : sql.fragment``;
   const matching = conditionOf(tenant, filter);
   const answer = await readModel.read({
     projection: 'audit',
@@ -88,7 +101,12 @@ export async function listAudit(readModel: ReadModel, { tenant, filter, rising, 
   });
   const { data, page } = pageOf(answer.data.rows, limit, 'audit', cursor, (row) => [row.position]);
   const counted = answer.data.total;
-  return { data, page, total: { value: Math.min(counted, countedExactly), exact: counted <= countedExactly }, asOf: answer.asOf };
+  return {
+    data,
+    page,
+    total: { value: Math.min(counted, countedExactly), exact: counted <= countedExactly },
+    asOf: answer.asOf,
+  };
 }
 
 /** One entry whole, by the id of its event. */
@@ -107,7 +125,12 @@ export async function readAuditEntry(readModel: ReadModel, tenant: string, event
 const exportPage = 1_000;
 
 /** All that match up to the position that the first page is as of, first to last. Pages by position: nothing holds a snapshot for long. */
-export async function* streamAudit(readModel: ReadModel, tenant: string, filter: AuditFilter, demand: Demand): AsyncGenerator<AuditEntry> {
+export async function* streamAudit(
+  readModel: ReadModel,
+  tenant: string,
+  filter: AuditFilter,
+  demand: Demand,
+): AsyncGenerator<AuditEntry> {
   let after = '';
   let upTo: string | null = null;
   for (;;) {

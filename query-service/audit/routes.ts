@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import type { QueryParts } from '#query-service/answer.ts';
+import { type AuditEntry, auditEntry, listAudit, readAuditEntry, streamAudit } from '#query-service/audit/queries.ts';
 import { eventDefinitions } from '#shared/events/event.ts';
 import type { App } from '#shared/http/app.ts';
 import { csvLine } from '#shared/http/csv.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
-import type { QueryParts } from '#query-service/answer.ts';
-import { type AuditEntry, auditEntry, listAudit, readAuditEntry, streamAudit } from '#query-service/audit/queries.ts';
 
 const tags = ['audit'];
 const eventType = z.enum(Object.keys(eventDefinitions) as [string, ...string[]]);
@@ -15,7 +15,10 @@ const instant = z.iso.datetime({ offset: true });
 
 const filterParameters = {
   actor: z.string().max(200).optional(),
-  action: z.union([eventType, z.array(eventType)]).optional().describe('types of events; repeated means or'),
+  action: z
+    .union([eventType, z.array(eventType)])
+    .optional()
+    .describe('types of events; repeated means or'),
   entity: z
     .string()
     .regex(/^[a-z]+-[\w-]{1,80}$/)
@@ -42,7 +45,20 @@ const filterOf = (query: z.infer<z.ZodObject<typeof filterParameters>>) => ({
   events: query.events,
 });
 
-const csvHead = ['at', 'action', 'actor', 'actorName', 'address', 'userAgent', 'category', 'entityId', 'revision', 'correlationId', 'position', 'summary'];
+const csvHead = [
+  'at',
+  'action',
+  'actor',
+  'actorName',
+  'address',
+  'userAgent',
+  'category',
+  'entityId',
+  'revision',
+  'correlationId',
+  'position',
+  'summary',
+];
 const csvRow = (entry: AuditEntry) => [
   entry.at,
   entry.action,
@@ -93,7 +109,12 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
     method: 'GET',
     url: '/api/v1/audit/export',
     config: { permission: 'audit:read' },
-    schema: { tags, summary: 'The audit trail as NDJSON or CSV, streamed, first to last', headers: demandHeaders, querystring: exportParameters },
+    schema: {
+      tags,
+      summary: 'The audit trail as NDJSON or CSV, streamed, first to last',
+      headers: demandHeaders,
+      querystring: exportParameters,
+    },
     handler: async (request, reply) => {
       const { format } = request.query;
       const demand = demandOf(request, logId);
@@ -110,9 +131,20 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
     method: 'GET',
     url: '/api/v1/audit/:eventId',
     config: { permission: 'audit:read' },
-    schema: { tags, summary: 'One entry whole, with the versions that it is about', headers: demandHeaders, params: z.object({ eventId: z.uuid() }), response: { 200: auditEntry } },
+    schema: {
+      tags,
+      summary: 'One entry whole, with the versions that it is about',
+      headers: demandHeaders,
+      params: z.object({ eventId: z.uuid() }),
+      response: { 200: auditEntry },
+    },
     handler: async (request) => {
-      const entry = await readAuditEntry(readModel, request.caller.tenant, request.params.eventId, demandOf(request, logId));
+      const entry = await readAuditEntry(
+        readModel,
+        request.caller.tenant,
+        request.params.eventId,
+        demandOf(request, logId),
+      );
       if (!entry) throw new ProblemError(refuse('not-found', 'There is no such entry.'));
       return entry;
     },

@@ -1,9 +1,9 @@
 /** How the projections stand: generation, checkpoint, lag, rebuild. About the installation, not about a tenant. */
 import { sql } from 'slonik';
 import { z } from 'zod';
+import type { EventLog } from '#shared/event-log/event-log.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
-import type { EventLog } from '#shared/event-log/event-log.ts';
 import { type Demand, noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
 import { utc } from '#shared/read-model/sql-text.ts';
 
@@ -12,7 +12,9 @@ const lagCounted = 1_000;
 
 const generationRow = z.object({
   version: z.int(),
-  building: z.object({ generation: z.int(), rebuildId: z.uuid().nullable(), position: z.string(), time: z.string().nullable() }).nullable(),
+  building: z
+    .object({ generation: z.int(), rebuildId: z.uuid().nullable(), position: z.string(), time: z.string().nullable() })
+    .nullable(),
 });
 
 export const rebuildRow = z.object({
@@ -39,7 +41,12 @@ export const projectionRow = z.object({
   rebuild: generationRow.shape.building.describe('the generation that is being built, and how far it is'),
 });
 
-export async function readProjection(readModel: ReadModel, log: Pick<EventLog, 'readAll'>, name: ProjectionName, now: Date): Promise<z.infer<typeof projectionRow>> {
+export async function readProjection(
+  readModel: ReadModel,
+  log: Pick<EventLog, 'readAll'>,
+  name: ProjectionName,
+  now: Date,
+): Promise<z.infer<typeof projectionRow>> {
   const answer = await readModel.read({
     projection: name,
     tenant: systemTenant,
@@ -65,7 +72,11 @@ export async function readProjection(readModel: ReadModel, log: Pick<EventLog, '
     generation,
     version,
     checkpoint: answer.asOf,
-    lag: { events: events.length, exact: end, seconds: oldest ? Math.max(0, (now.getTime() - Date.parse(oldest)) / 1000) : 0 },
+    lag: {
+      events: events.length,
+      exact: end,
+      seconds: oldest ? Math.max(0, (now.getTime() - Date.parse(oldest)) / 1000) : 0,
+    },
     rebuild: building,
   };
 }
@@ -84,4 +95,3 @@ export async function readRebuild(readModel: ReadModel, projection: string, id: 
   });
   return answer.data && { ...answer.data, asOf: answer.asOf };
 }
-

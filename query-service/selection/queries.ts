@@ -1,13 +1,13 @@
 /** What is asked of the catalog about selections. */
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
+import { fieldChange, shownSnapshot } from '#query-service/activity/shapes.ts';
+import { versionChanges } from '#query-service/activity/version-changes.ts';
 import { accountOf } from '#shared/activity-filter/filter-sql.ts';
 import { activitySnapshot } from '#shared/events/activity.ts';
 import { type Cursor, pageOf } from '#shared/http/page.ts';
 import type { Demand, ReadModel, TableOf } from '#shared/read-model/read-model.ts';
 import { allOf, utc } from '#shared/read-model/sql-text.ts';
-import { fieldChange, shownSnapshot } from '#query-service/activity/shapes.ts';
-import { versionChanges } from '#query-service/activity/version-changes.ts';
 
 export const selectionStatus = z.enum(['open', 'frozen', 'discarded']);
 
@@ -48,7 +48,10 @@ interface Page {
 }
 
 /** Last changed first. */
-export async function listSelections(readModel: ReadModel, { tenant, limit, cursor, demand, statuses }: Page & { readonly statuses: readonly string[] }) {
+export async function listSelections(
+  readModel: ReadModel,
+  { tenant, limit, cursor, demand, statuses }: Page & { readonly statuses: readonly string[] },
+) {
   const back = cursor?.back ?? false;
   const direction = back ? sql.fragment`asc` : sql.fragment`desc`;
   const conditions = [sql.fragment`s.tenant = ${tenant}`];
@@ -80,7 +83,8 @@ export async function readSelection(readModel: ReadModel, tenant: string, id: st
     tenant,
     demand,
     shape: selectionRow.nullable(),
-    select: (table) => sql.fragment`(select ${selectionJson(table)} from ${table('selections')} s where s.tenant = ${tenant} and s.id = ${id})`,
+    select: (table) =>
+      sql.fragment`(select ${selectionJson(table)} from ${table('selections')} s where s.tenant = ${tenant} and s.id = ${id})`,
   });
   return answer.data && { ...answer.data, asOf: answer.asOf };
 }
@@ -100,13 +104,20 @@ export const selectedActivity = z.object({
   version: shownSnapshot,
 });
 
-const selectedRow = selectedActivity.omit({ version: true }).extend({ snapshot: activitySnapshot, current: activitySnapshot.nullable() });
+const selectedRow = selectedActivity
+  .omit({ version: true })
+  .extend({ snapshot: activitySnapshot, current: activitySnapshot.nullable() });
 
 /** Items by activity id, with the version that was selected; `changedOnly`: those that the CRM changed since. */
-async function readItems(readModel: ReadModel, { tenant, limit, cursor, demand, id, changedOnly }: Page & { readonly id: string; readonly changedOnly: boolean }) {
+async function readItems(
+  readModel: ReadModel,
+  { tenant, limit, cursor, demand, id, changedOnly }: Page & { readonly id: string; readonly changedOnly: boolean },
+) {
   const back = cursor?.back ?? false;
   const direction = back ? sql.fragment`desc` : sql.fragment`asc`;
-  const beyond = cursor ? sql.fragment`and i.activity_id ${back ? sql.fragment`<` : sql.fragment`>`} ${String(cursor.key[0])}::uuid` : sql.fragment``;
+  const beyond = cursor
+    ? sql.fragment`and i.activity_id ${back ? sql.fragment`<` : sql.fragment`>`} ${String(cursor.key[0])}::uuid`
+    : sql.fragment``;
   const answer = await readModel.read({
     projection: 'catalog',
     tenant,
@@ -116,7 +127,8 @@ async function readItems(readModel: ReadModel, { tenant, limit, cursor, demand, 
       const items = sql.fragment`${table('selection_items')} i join ${table('activities')} a on a.tenant = i.tenant and a.id = i.activity_id
         where i.tenant = ${tenant} and i.selection_id = ${id} and i.removed_at is null
           ${changedOnly ? sql.fragment`and (a.revision > i.revision or a.deleted)` : sql.fragment``}`;
-      const name = (key: FragmentSqlToken) => sql.fragment`(select r.name from ${table('related_records')} r where r.tenant = ${tenant} and r.source = p.source and r.source_id = ${key})`;
+      const name = (key: FragmentSqlToken) =>
+        sql.fragment`(select r.name from ${table('related_records')} r where r.tenant = ${tenant} and r.source = p.source and r.source_id = ${key})`;
       return sql.fragment`(
         select json_build_object(
           'known', exists (select 1 from ${table('selections')} where tenant = ${tenant} and id = ${id}),

@@ -1,12 +1,21 @@
 import { z } from 'zod';
+import type { QueryParts } from '#query-service/answer.ts';
+import { auditEntry, listAudit } from '#query-service/audit/queries.ts';
+import {
+  changedActivity,
+  changesSince,
+  listSelections,
+  readSelection,
+  selectedActivity,
+  selectionContent,
+  selectionRow,
+  selectionStatus,
+} from '#query-service/selection/queries.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import { asOf } from '#shared/read-model/read-model.ts';
-import type { QueryParts } from '#query-service/answer.ts';
-import { auditEntry, listAudit } from '#query-service/audit/queries.ts';
-import { changedActivity, changesSince, listSelections, readSelection, selectedActivity, selectionContent, selectionRow, selectionStatus } from '#query-service/selection/queries.ts';
 
 const tags = ['selections'];
 const idParameter = z.object({ id: z.uuid() });
@@ -41,7 +50,13 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     method: 'GET',
     url: '/api/v1/selections/:id',
     config: { permission: 'selections:read' },
-    schema: { tags, summary: 'One selection', headers: demandHeaders, params: idParameter, response: { 200: selectionRow.extend({ asOf }) } },
+    schema: {
+      tags,
+      summary: 'One selection',
+      headers: demandHeaders,
+      params: idParameter,
+      response: { 200: selectionRow.extend({ asOf }) },
+    },
     handler: async (request) => {
       const found = await readSelection(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noSelection();
@@ -53,7 +68,14 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     method: 'GET',
     url: '/api/v1/selections/:id/activities',
     config: { permission: 'selections:read' },
-    schema: { tags, summary: 'Its content, in the versions that were selected', headers: demandHeaders, params: idParameter, querystring: pageQuery, response: { 200: listOf(selectedActivity) } },
+    schema: {
+      tags,
+      summary: 'Its content, in the versions that were selected',
+      headers: demandHeaders,
+      params: idParameter,
+      querystring: pageQuery,
+      response: { 200: listOf(selectedActivity) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const found = await selectionContent(readModel, {
@@ -72,7 +94,14 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     method: 'GET',
     url: '/api/v1/selections/:id/changes',
     config: { permission: 'selections:read' },
-    schema: { tags, summary: 'What the CRM changed since it was selected', headers: demandHeaders, params: idParameter, querystring: pageQuery, response: { 200: listOf(changedActivity) } },
+    schema: {
+      tags,
+      summary: 'What the CRM changed since it was selected',
+      headers: demandHeaders,
+      params: idParameter,
+      querystring: pageQuery,
+      response: { 200: listOf(changedActivity) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const found = await changesSince(readModel, {
@@ -91,7 +120,14 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     method: 'GET',
     url: '/api/v1/selections/:id/history',
     config: { permission: 'selections:read' },
-    schema: { tags, summary: 'Its timeline: who did what, first to last', headers: demandHeaders, params: idParameter, querystring: pageQuery, response: { 200: listOf(auditEntry) } },
+    schema: {
+      tags,
+      summary: 'Its timeline: who did what, first to last',
+      headers: demandHeaders,
+      params: idParameter,
+      querystring: pageQuery,
+      response: { 200: listOf(auditEntry) },
+    },
     handler: async (request) => {
       const { limit, cursor } = request.query;
       const found = await listAudit(readModel, {

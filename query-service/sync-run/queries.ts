@@ -70,7 +70,8 @@ export async function readSyncRun(readModel: ReadModel, tenant: string, id: stri
     tenant,
     demand,
     shape: syncRunRow.nullable(),
-    select: (table) => sql.fragment`(select ${runJson} from ${table('sync_runs')} s where s.tenant = ${tenant} and s.id = ${id})`,
+    select: (table) =>
+      sql.fragment`(select ${runJson} from ${table('sync_runs')} s where s.tenant = ${tenant} and s.id = ${id})`,
   });
   return answer.data && { ...answer.data, asOf: answer.asOf };
 }
@@ -85,7 +86,10 @@ export const rejectRow = z.object({
 });
 
 /** In the order of the records. Null: there is no such run. */
-export async function listRejects(readModel: ReadModel, { tenant, limit, cursor, demand, id }: Page & { readonly id: string }) {
+export async function listRejects(
+  readModel: ReadModel,
+  { tenant, limit, cursor, demand, id }: Page & { readonly id: string },
+) {
   const back = cursor?.back ?? false;
   const direction = back ? sql.fragment`desc` : sql.fragment`asc`;
   const [part, batch, number] = cursor?.key.map(Number) ?? [];

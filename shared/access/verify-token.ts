@@ -27,9 +27,16 @@ export interface TokenKeys {
 export async function tokenVerifier(keys: TokenKeys): Promise<VerifyToken> {
   const key = await keyOf(keys);
   return async (token) => {
-    const { payload } = await jwtVerify(token, key, { audience: tokenAudience, algorithms, requiredClaims: ['exp', 'sub'] });
+    const { payload } = await jwtVerify(token, key, {
+      audience: tokenAudience,
+      algorithms,
+      requiredClaims: ['exp', 'sub'],
+    });
     const read = claims.safeParse(payload);
-    if (!read.success) throw new Error(`the token lacks or misstates: ${read.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
+    if (!read.success)
+      throw new Error(
+        `the token lacks or misstates: ${read.error.issues.map((issue) => issue.path.join('.')).join(', ')}`,
+      );
     const { tenant, sub, name, permissions } = read.data;
     return { tenant, actor: sub, name: name ?? null, permissions: new Set(permissions) };
   };
@@ -42,7 +49,9 @@ async function keyOf({ jwksUrl, publicKeyFile }: TokenKeys): Promise<JWTVerifyGe
   try {
     pem = await readFile(publicKeyFile, 'utf8');
   } catch (error) {
-    throw new SetupError(`AUTH_PUBLIC_KEY_FILE: ${publicKeyFile} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new SetupError(
+      `AUTH_PUBLIC_KEY_FILE: ${publicKeyFile} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+    );
   }
   for (const algorithm of algorithms) {
     try {
@@ -52,5 +61,7 @@ async function keyOf({ jwksUrl, publicKeyFile }: TokenKeys): Promise<JWTVerifyGe
       // another algorithm may fit
     }
   }
-  throw new SetupError(`AUTH_PUBLIC_KEY_FILE: ${publicKeyFile} holds no public key in PEM (SPKI) form of ES256, EdDSA or RS256.`);
+  throw new SetupError(
+    `AUTH_PUBLIC_KEY_FILE: ${publicKeyFile} holds no public key in PEM (SPKI) form of ES256, EdDSA or RS256.`,
+  );
 }

@@ -10,8 +10,16 @@ const text = z.string().min(1).max(255);
 
 const range = <T extends z.ZodType>(value: T) =>
   z
-    .strictObject({ gte: value.optional(), gt: value.optional(), lte: value.optional(), lt: value.optional(), null: z.boolean().optional() })
-    .refine((bounds) => Object.values(bounds).some((bound) => bound !== undefined), { error: 'give at least one bound' });
+    .strictObject({
+      gte: value.optional(),
+      gt: value.optional(),
+      lte: value.optional(),
+      lt: value.optional(),
+      null: z.boolean().optional(),
+    })
+    .refine((bounds) => Object.values(bounds).some((bound) => bound !== undefined), {
+      error: 'give at least one bound',
+    });
 
 /** An instant with its offset; the stored form is UTC. */
 const instant = z.iso.datetime({ offset: true }).transform((value) => new Date(value).toISOString());
@@ -45,20 +53,27 @@ const flag = z.enum(['true', 'false']).optional();
 
 /** The filter as query parameters: repeated means or; `field[null]=true` asks for those without a value. */
 export const activityFilterParameters = {
-  ...(Object.fromEntries(listFields.flatMap((field) => [[field, oneOrMany], [`${field}[null]`, flag]])) as Record<
-    (typeof listFields)[number],
-    typeof oneOrMany
-  >),
+  ...(Object.fromEntries(
+    listFields.flatMap((field) => [
+      [field, oneOrMany],
+      [`${field}[null]`, flag],
+    ]),
+  ) as Record<(typeof listFields)[number], typeof oneOrMany>),
   ...(Object.fromEntries(flagFields.map((field) => [field, flag])) as Record<(typeof flagFields)[number], typeof flag>),
   ...(Object.fromEntries(
-    rangeFields.flatMap((field) => [...bounds.map((bound) => [`${field}[${bound}]`, z.string().optional()]), [`${field}[null]`, flag]]),
+    rangeFields.flatMap((field) => [
+      ...bounds.map((bound) => [`${field}[${bound}]`, z.string().optional()]),
+      [`${field}[null]`, flag],
+    ]),
   ) as Record<string, z.ZodOptional<z.ZodString>>),
   selection: z.string().optional(),
   text: z.string().optional().describe('words in subject and body; "a phrase", -without'),
 };
 
 /** Query parameters (already known to be ours) as a filter; answers what is wrong field by field. */
-export function parseFilterParameters(query: Readonly<Record<string, unknown>>): ReturnType<typeof activityFilter.safeParse> {
+export function parseFilterParameters(
+  query: Readonly<Record<string, unknown>>,
+): ReturnType<typeof activityFilter.safeParse> {
   const filter: Record<string, unknown> = {};
   for (const field of listFields) {
     const given = query[field];

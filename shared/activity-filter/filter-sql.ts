@@ -1,5 +1,5 @@
 /** The filter as SQL over the catalog. `a` is the activity's row. */
-import { sql, type FragmentSqlToken } from 'slonik';
+import { type FragmentSqlToken, sql } from 'slonik';
 import type { ActivityFilter } from '#shared/activity-filter/activity-filter.ts';
 import type { TableOf } from '#shared/read-model/read-model.ts';
 
@@ -35,14 +35,19 @@ function accountCondition(table: TableOf, tenant: string, values: readonly (stri
   return sql.fragment`(a.account_id = any(${ids}) or a.what_id in (${related}) or a.who_id in (${related})) and ${exact}`;
 }
 
-function rangeConditions(column: FragmentSqlToken, type: 'timestamptz' | 'date', range: NonNullable<ActivityFilter['occurredAt']>): FragmentSqlToken[] {
+function rangeConditions(
+  column: FragmentSqlToken,
+  type: 'timestamptz' | 'date',
+  range: NonNullable<ActivityFilter['occurredAt']>,
+): FragmentSqlToken[] {
   const cast = type === 'date' ? sql.fragment`::date` : sql.fragment`::timestamptz`;
   const conditions: FragmentSqlToken[] = [];
   if (range.gte !== undefined) conditions.push(sql.fragment`${column} >= ${range.gte}${cast}`);
   if (range.gt !== undefined) conditions.push(sql.fragment`${column} > ${range.gt}${cast}`);
   if (range.lte !== undefined) conditions.push(sql.fragment`${column} <= ${range.lte}${cast}`);
   if (range.lt !== undefined) conditions.push(sql.fragment`${column} < ${range.lt}${cast}`);
-  if (range.null !== undefined) conditions.push(range.null ? sql.fragment`${column} is null` : sql.fragment`${column} is not null`);
+  if (range.null !== undefined)
+    conditions.push(range.null ? sql.fragment`${column} is null` : sql.fragment`${column} is not null`);
   return conditions;
 }
 
@@ -61,9 +66,11 @@ export function filterCondition(table: TableOf, tenant: string, filter: Activity
   for (const [values, column] of lists) if (values) conditions.push(anyOf(column, values as (string | null)[]));
   if (filter.account) conditions.push(accountCondition(table, tenant, filter.account as (string | null)[]));
   if (filter.closed !== undefined) conditions.push(sql.fragment`a.is_closed = ${filter.closed}`);
-  if (filter.occurredAt) conditions.push(...rangeConditions(sql.fragment`a.occurred_at`, 'timestamptz', filter.occurredAt));
+  if (filter.occurredAt)
+    conditions.push(...rangeConditions(sql.fragment`a.occurred_at`, 'timestamptz', filter.occurredAt));
   if (filter.dueOn) conditions.push(...rangeConditions(sql.fragment`a.due_on`, 'date', filter.dueOn));
-  if (filter.text !== undefined) conditions.push(sql.fragment`a.search @@ websearch_to_tsquery('simple', ${filter.text.replaceAll('\u0000', '')})`);
+  if (filter.text !== undefined)
+    conditions.push(sql.fragment`a.search @@ websearch_to_tsquery('simple', ${filter.text.replaceAll('\u0000', '')})`);
   if (filter.selection !== undefined)
     conditions.push(sql.fragment`exists (
       select 1 from ${table('selection_items')} i

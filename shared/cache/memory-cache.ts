@@ -35,7 +35,8 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
     async publish({ projection, generation, tenants, slots }) {
       const known = progressOf(projection, generation);
       if (known.generation !== generation) return;
-      for (const [tenant, position] of tenants) known.tenants.set(tenant, laterOf(position, known.tenants.get(tenant) ?? position));
+      for (const [tenant, position] of tenants)
+        known.tenants.set(tenant, laterOf(position, known.tenants.get(tenant) ?? position));
       for (const [slot, position] of slots) {
         if (!known.base.has(slot)) known.base.set(slot, position);
         known.slots.set(slot, laterOf(position, known.slots.get(slot) ?? position));
@@ -57,7 +58,8 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
       return answers.get(key)?.answer ?? null;
     },
     async set(key, answer) {
-      const bytes = key.length + Buffer.byteLength(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+      const bytes =
+        key.length + Buffer.byteLength(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
       answers.set(key, { answer, bytes });
     },
     published(signal) {

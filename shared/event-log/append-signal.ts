@@ -1,6 +1,7 @@
 /** Wakes subscriptions when something was appended. A waiter made before a read misses no append after that read. */
-import type { Runtime } from '#shared/runtime/runtime.ts';
+
 import type { WaitForAppend } from '#shared/event-log/subscribe-by-pages.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
 
 export interface AppendSignal {
   notify(): void;

@@ -70,11 +70,19 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
     test('"none" on an existing stream is a conflict', async () => {
       const stream = newStream();
       await one(stream, 'none', [newEvent(tenant)]);
-      expect(await one(stream, 'none', [newEvent(tenant)])).toEqual({ outcome: 'conflict', expected: 'none', actual: 0 });
+      expect(await one(stream, 'none', [newEvent(tenant)])).toEqual({
+        outcome: 'conflict',
+        expected: 'none',
+        actual: 0,
+      });
     });
 
     test('a number on a missing stream is a conflict', async () => {
-      expect(await one(newStream(), 0, [newEvent(tenant)])).toEqual({ outcome: 'conflict', expected: 0, actual: 'none' });
+      expect(await one(newStream(), 0, [newEvent(tenant)])).toEqual({
+        outcome: 'conflict',
+        expected: 0,
+        actual: 'none',
+      });
     });
 
     test('of two concurrent appends exactly one wins', async () => {
@@ -96,7 +104,9 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
     test('of several streams each is judged on its own: a conflict of one is no failure of the others', async () => {
       const [a, b, c] = [newStream(), newStream(), newStream()];
       await one(b, 'none', [newEvent(tenant)]);
-      const results = await log.append([a, b, c].map((stream) => ({ stream, expected: 'none' as const, events: [newEvent(tenant)] })));
+      const results = await log.append(
+        [a, b, c].map((stream) => ({ stream, expected: 'none' as const, events: [newEvent(tenant)] })),
+      );
       expect(results.map((result) => result.outcome)).toEqual(['appended', 'conflict', 'appended']);
       expect(await all(log.readStream(tenant, c))).toHaveLength(1);
       expect(await all(log.readStream(tenant, b))).toHaveLength(1);
@@ -175,7 +185,9 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
 
     test('the last events of many streams come in one go', async () => {
       const streams = Array.from({ length: 30 }, newStream);
-      await log.append(streams.map((stream) => ({ stream, expected: 'none' as const, events: [newEvent(tenant), newEvent(tenant)] })));
+      await log.append(
+        streams.map((stream) => ({ stream, expected: 'none' as const, events: [newEvent(tenant), newEvent(tenant)] })),
+      );
       const last = await log.readLast(tenant, [...streams, newStream()]);
       expect([...last.keys()].sort()).toEqual([...streams].sort());
       expect([...last.values()].every((event) => event.revision === 1)).toBe(true);
@@ -183,7 +195,11 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
 
     test('a long stream is read whole, and from a revision on', async () => {
       const stream = newStream();
-      await one(stream, 'none', Array.from({ length: 450 }, () => newEvent(tenant)));
+      await one(
+        stream,
+        'none',
+        Array.from({ length: 450 }, () => newEvent(tenant)),
+      );
       const events = await all(log.readStream(tenant, stream));
       expect(events.map((event) => event.revision)).toEqual(Array.from({ length: 450 }, (_, index) => index));
       expect((await all(log.readStream(tenant, stream, 440))).map((event) => event.revision)[0]).toBe(440);
@@ -193,7 +209,11 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
       const before = await log.head();
       const stream = newStream();
       for (let batch = 0; batch < 5; batch++)
-        await one(stream, batch === 0 ? 'none' : batch * 7 - 1, Array.from({ length: 7 }, () => newEvent(tenant)));
+        await one(
+          stream,
+          batch === 0 ? 'none' : batch * 7 - 1,
+          Array.from({ length: 7 }, () => newEvent(tenant)),
+        );
       const seen: RecordedEvent[] = [];
       for (let after = before, end = false; !end; ) {
         const page = await log.readAll(after, 4);
@@ -223,7 +243,11 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
     test('a subscription catches up, says so, goes live, and ends when it is told to', async () => {
       const before = await log.head();
       const stream = newStream();
-      await one(stream, 'none', Array.from({ length: 3 }, () => newEvent(tenant)));
+      await one(
+        stream,
+        'none',
+        Array.from({ length: 3 }, () => newEvent(tenant)),
+      );
       const stop = new AbortController();
       const seen: number[] = [];
       let caughtUp = 0;

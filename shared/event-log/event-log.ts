@@ -6,8 +6,9 @@
  * - There is no "any" expectation: it is not idempotent.
  * - A stream belongs to the tenant of its events; read through another tenant it is missing.
  */
-import type { EventMetadata } from '#shared/events/metadata.ts';
+
 import type { Position } from '#shared/event-log/position.ts';
+import type { EventMetadata } from '#shared/events/metadata.ts';
 
 /** Bytes of one event (type, data and metadata as JSON). Kafka's limits are set above it. */
 export const maxEventBytes = 512 * 1024;

@@ -86,7 +86,11 @@ export function memoryEventLog(options: { readonly id?: string; readonly runtime
       if (logIdOf(after) !== id) throw new ForeignPosition(`position ${after} is of another log than ${id}`);
       const from = Number(numbersOf(after)[0]);
       const page = entries.slice(from, from + limit);
-      return { events: page.map(recorded), position: positionOf(id, from + page.length), end: from + page.length >= entries.length };
+      return {
+        events: page.map(recorded),
+        position: positionOf(id, from + page.length),
+        end: from + page.length >= entries.length,
+      };
     },
     subscribe: (after: Position, stop: AbortSignal) => subscribeByPages(log, after, stop, signal.waiter),
     head: async () => positionOf(id, entries.length),

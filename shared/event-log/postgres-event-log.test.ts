@@ -149,14 +149,20 @@ describe('the event log in Postgres', () => {
         if (!cut.rowCount) continue;
         cuts++;
         const seen = settled;
-        await expect.poll(() => settled, { timeout: 20_000 }).toBeGreaterThanOrEqual(Math.min(seen + 10, streams.length));
+        await expect
+          .poll(() => settled, { timeout: 20_000 })
+          .toBeGreaterThanOrEqual(Math.min(seen + 10, streams.length));
       }
       await admin.end();
     })();
     opened.pool.on('error', () => undefined);
     const results = [];
     for (let index = 0; index < streams.length; index += 10)
-      results.push(...(await Promise.all(streams.slice(index, index + 10).map((stream) => append(stream, 'none', 2).finally(() => settled++)))));
+      results.push(
+        ...(await Promise.all(
+          streams.slice(index, index + 10).map((stream) => append(stream, 'none', 2).finally(() => settled++)),
+        )),
+      );
     await cutter;
     expect(results.flat().every((result) => result.outcome === 'appended')).toBe(true);
     const counts = await opened.pool.query(
@@ -195,7 +201,10 @@ describe('the event log in Postgres', () => {
       if (acknowledged.length === 50) child.kill('SIGKILL');
     }
     if (child.signalCode === null) await once(child, 'exit');
-    const last = await opened.log.readLast(tenant, acknowledged.map(({ stream }) => stream));
+    const last = await opened.log.readLast(
+      tenant,
+      acknowledged.map(({ stream }) => stream),
+    );
     expect(acknowledged.length).toBeGreaterThanOrEqual(50);
     for (const { stream, position } of acknowledged) expect(last.get(stream)?.position).toBe(position);
   });

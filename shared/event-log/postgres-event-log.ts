@@ -19,8 +19,8 @@ import {
 } from '#shared/event-log/event-log.ts';
 import { logIdOf, numbersOf, type Position, positionOf } from '#shared/event-log/position.ts';
 import { subscribeByPages } from '#shared/event-log/subscribe-by-pages.ts';
-import { isTransient } from '#shared/postgres/transient-error.ts';
 import { listen } from '#shared/postgres/listen.ts';
+import { isTransient } from '#shared/postgres/transient-error.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
@@ -124,7 +124,9 @@ export async function postgresEventLog(options: {
         // Sent again unchanged: what was stored answers as the first time.
         if (!isTransient(error)) throw error;
         if (attempt + 1 >= attempts)
-          throw new LogUnavailable(`the event log in Postgres does not answer: ${(error as Error).message}`, { cause: error });
+          throw new LogUnavailable(`the event log in Postgres does not answer: ${(error as Error).message}`, {
+            cause: error,
+          });
         await backOff(runtime, attempt, { base: 50, cap: 2_000 });
       }
     }
@@ -178,7 +180,9 @@ export async function postgresEventLog(options: {
         const answers = appends.map(appendOne);
         queueMicrotask(() => void drain());
         const results = await Promise.all(answers);
-        trace.getActiveSpan()?.setAttribute('event_log.conflicts', results.filter((result) => result.outcome !== 'appended').length);
+        trace
+          .getActiveSpan()
+          ?.setAttribute('event_log.conflicts', results.filter((result) => result.outcome !== 'appended').length);
         return results;
       });
     },
@@ -222,7 +226,9 @@ export async function postgresEventLog(options: {
     subscribe: (after: Position, stop: AbortSignal) => subscribeByPages(log, after, stop, signal.waiter),
 
     async head() {
-      const answer = await pool.query<{ position: string }>('select coalesce(max(position), 0) as position from event_log.events');
+      const answer = await pool.query<{ position: string }>(
+        'select coalesce(max(position), 0) as position from event_log.events',
+      );
       return positionOf(id, BigInt(answer.rows[0]?.position ?? 0));
     },
 

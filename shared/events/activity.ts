@@ -57,7 +57,9 @@ export const activityDerived = z.object({
 export const activityPersonal = z.object({
   subject: text,
   body: text,
-  names: z.record(z.string(), z.string()).describe('names that the source sent along, by role: owner, who, what, account'),
+  names: z
+    .record(z.string(), z.string())
+    .describe('names that the source sent along, by role: owner, who, what, account'),
   extra: z.record(z.string(), z.string()).describe('further fields of the source, by their name there'),
   salt: z.string().min(22).max(64).describe('random, made with the first version of the activity'),
 });
@@ -79,7 +81,15 @@ export type ActivitySnapshot = z.infer<typeof activitySnapshot>;
 
 export const activityEvents = {
   ActivityRecorded: { version: 1, data: activitySnapshot, about: 'An activity was seen for the first time.' },
-  ActivityRevised: { version: 1, data: activitySnapshot, about: 'The source changed it, or we conclude something else.' },
-  ActivityDeleted: { version: 1, data: activitySnapshot, about: 'The source deleted it; the snapshot is the last known.' },
+  ActivityRevised: {
+    version: 1,
+    data: activitySnapshot,
+    about: 'The source changed it, or we conclude something else.',
+  },
+  ActivityDeleted: {
+    version: 1,
+    data: activitySnapshot,
+    about: 'The source deleted it; the snapshot is the last known.',
+  },
   ActivityRestored: { version: 1, data: activitySnapshot, about: 'The source has it again after a deletion.' },
 } as const;

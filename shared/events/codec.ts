@@ -4,8 +4,8 @@
  * fixture of every version that was ever stored.
  */
 import type { z } from 'zod';
-import { type DomainEvent, eventDefinitions, type EventType, type StoredEvent } from '#shared/events/event.ts';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+import { type DomainEvent, type EventType, eventDefinitions, type StoredEvent } from '#shared/events/event.ts';
 
 interface Definition {
   readonly version: number;
@@ -31,11 +31,18 @@ export function encodeEvent<E extends DomainEvent>(event: E): E {
 }
 
 /** Data of any stored version as data of the current one. */
-export function upcast(type: string, version: number, data: unknown, definitions: Readonly<Record<string, Definition>>): unknown {
+export function upcast(
+  type: string,
+  version: number,
+  data: unknown,
+  definitions: Readonly<Record<string, Definition>>,
+): unknown {
   const definition = definitionOf(definitions, type);
   if (!definition) throw new UndecodableEvent(`no event type ${type} is known to this version of Cool Mint`);
   if (version > definition.version)
-    throw new UndecodableEvent(`${type} version ${version} is newer than this version of Cool Mint, which knows ${definition.version}`);
+    throw new UndecodableEvent(
+      `${type} version ${version} is newer than this version of Cool Mint, which knows ${definition.version}`,
+    );
   let current = data;
   for (let from = version; from < definition.version; from++) {
     const upcaster = definition.upcasters?.[from];

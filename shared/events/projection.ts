@@ -35,7 +35,12 @@ export const projectionEvents = {
   GenerationRolledBack: {
     version: 1,
     about: 'The generation before became the live one again.',
-    data: z.object({ projection: z.string(), from: z.int().positive(), to: z.int().positive(), reason: z.string().max(500) }),
+    data: z.object({
+      projection: z.string(),
+      from: z.int().positive(),
+      to: z.int().positive(),
+      reason: z.string().max(500),
+    }),
   },
 } as const;
 

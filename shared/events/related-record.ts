@@ -33,7 +33,15 @@ export type RelatedRecordLinks = z.infer<typeof relatedRecordLinks>;
 export type RelatedRecordSnapshot = z.infer<typeof relatedRecordSnapshot>;
 
 export const relatedRecordEvents = {
-  RelatedRecordAdded: { version: 1, data: relatedRecordSnapshot, about: 'A related record was seen for the first time.' },
-  RelatedRecordRevised: { version: 1, data: relatedRecordSnapshot, about: 'Its name or its links changed, or it came back.' },
+  RelatedRecordAdded: {
+    version: 1,
+    data: relatedRecordSnapshot,
+    about: 'A related record was seen for the first time.',
+  },
+  RelatedRecordRevised: {
+    version: 1,
+    data: relatedRecordSnapshot,
+    about: 'Its name or its links changed, or it came back.',
+  },
   RelatedRecordDeleted: { version: 1, data: relatedRecordSnapshot, about: 'The source deleted it.' },
 } as const;

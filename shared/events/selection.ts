@@ -82,7 +82,10 @@ export const selectionEvents = {
     about: 'Its content was handed out as a file.',
     data: z.object({
       format: exportFormat,
-      digest: z.string().regex(/^sha-256:[0-9a-f]{64}$/).describe('of the bytes handed out'),
+      digest: z
+        .string()
+        .regex(/^sha-256:[0-9a-f]{64}$/)
+        .describe('of the bytes handed out'),
       count: z.int().nonnegative(),
     }),
   },
@@ -92,7 +95,10 @@ export const selectionEvents = {
     data: z.object({
       model: z.string().trim().min(1).max(200).nullable(),
       digest: z.string().describe('the digest of the frozen selection'),
-      personal: z.object({ recipient: z.string().trim().min(1).max(320), note: z.string().trim().max(2_000).nullable() }),
+      personal: z.object({
+        recipient: z.string().trim().min(1).max(320),
+        note: z.string().trim().max(2_000).nullable(),
+      }),
     }),
   },
 } as const;

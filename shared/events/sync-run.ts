@@ -33,7 +33,10 @@ export const syncCounts = z.object({
 export const manifestPart = z.object({
   part: z.int().min(1).max(10_000),
   object: z.string().max(80).nullable().describe('null where the records say it themselves (NDJSON)'),
-  digest: z.string().regex(/^sha-256:[0-9a-f]{64}$/).describe('of the bytes of the part'),
+  digest: z
+    .string()
+    .regex(/^sha-256:[0-9a-f]{64}$/)
+    .describe('of the bytes of the part'),
 });
 
 export const rejectedRecord = z.object({
@@ -45,7 +48,6 @@ export const rejectedRecord = z.object({
 const syncEnd = { totals: syncCounts };
 
 export type SyncCounts = z.infer<typeof syncCounts>;
-export type ManifestPart = z.infer<typeof manifestPart>;
 
 export const syncRunEvents = {
   SyncStarted: {
@@ -85,7 +87,11 @@ export const syncRunEvents = {
   SyncFailed: {
     version: 1,
     about: 'The run ended with an error.',
-    data: z.object({ ...syncEnd, error: z.string().max(500), resumeAt: z.object({ part: z.int(), batch: z.int() }).nullable() }),
+    data: z.object({
+      ...syncEnd,
+      error: z.string().max(500),
+      resumeAt: z.object({ part: z.int(), batch: z.int() }).nullable(),
+    }),
   },
   SyncCancelled: {
     version: 1,

@@ -1,5 +1,5 @@
 /** Health and metrics, on a port of their own that is not meant for the world. */
-import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { registry } from '#shared/telemetry/registry.ts';
 
 export interface Health {
@@ -10,14 +10,20 @@ export interface Health {
 }
 
 export function createAdminApp(health: Health, logger: FastifyBaseLogger): FastifyInstance {
-  const app = fastify({ loggerInstance: logger, logController: new LogController({ disableRequestLogging: true }), forceCloseConnections: true }) as unknown as FastifyInstance;
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+  }) as unknown as FastifyInstance;
   app.get('/health/live', async (_request, reply) => {
     const dead = health.dead();
     return reply.status(dead.length === 0 ? 200 : 503).send({ status: dead.length === 0 ? 'live' : 'dead', dead });
   });
   app.get('/health/ready', async (_request, reply) => {
     const missing = await health.missing();
-    return reply.status(missing.length === 0 ? 200 : 503).send({ status: missing.length === 0 ? 'ready' : 'waiting', missing });
+    return reply
+      .status(missing.length === 0 ? 200 : 503)
+      .send({ status: missing.length === 0 ? 'ready' : 'waiting', missing });
   });
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   return app;

@@ -12,7 +12,8 @@ export async function addApiDescription(app: App, version: string): Promise<void
       info: {
         title: 'Cool Mint',
         version,
-        description: 'Activities, selections, sync runs, audit and replay. Errors are RFC 9457 problems; positions make reads see your own writes.',
+        description:
+          'Activities, selections, sync runs, audit and replay. Errors are RFC 9457 problems; positions make reads see your own writes.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },

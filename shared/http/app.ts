@@ -4,13 +4,25 @@
  */
 import { randomUUID } from 'node:crypto';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest, type RouteOptions } from 'fastify';
-import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+  type RouteOptions,
+} from 'fastify';
+import {
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
 import { Histogram } from 'prom-client';
 import type { Caller, Permission } from '#shared/access/permissions.ts';
 import type { VerifyToken } from '#shared/access/verify-token.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
-import { ProblemError, problemKinds, problemOf, refuse, type Refusal } from '#shared/http/problem.ts';
+import { ProblemError, problemKinds, problemOf, type Refusal, refuse } from '#shared/http/problem.ts';
 import { isTransient } from '#shared/postgres/transient-error.ts';
 import { registry } from '#shared/telemetry/registry.ts';
 
@@ -27,7 +39,13 @@ declare module 'fastify' {
   }
 }
 
-export type App = FastifyInstance<import('http').Server, import('http').IncomingMessage, import('http').ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+export type App = FastifyInstance<
+  import('http').Server,
+  import('http').IncomingMessage,
+  import('http').ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
 
 const requestSeconds = new Histogram({
   name: 'cool_mint_http_request_duration_seconds',
@@ -60,7 +78,10 @@ export function createApp(options: { readonly verifyToken: VerifyToken; readonly
   app.addHook('onRoute', (route) => void routes.push(route));
   app.addHook('onReady', async () => {
     const open = routes.filter(({ config }) => !config?.permission && !config?.public);
-    if (open.length > 0) throw new Error(`routes that name no permission and are not marked public: ${open.map(({ method, url }) => `${method} ${url}`).join(', ')}`);
+    if (open.length > 0)
+      throw new Error(
+        `routes that name no permission and are not marked public: ${open.map(({ method, url }) => `${method} ${url}`).join(', ')}`,
+      );
   });
   app.decorateRequest('caller');
   addTracing(app);
@@ -75,13 +96,18 @@ function addTracing(app: App): void {
     reply.header('X-Request-Id', request.id);
     const parent = propagation.extract(context.active(), request.headers);
     const route = request.routeOptions.url ?? 'unknown';
-    const span = trace
-      .getTracer('cool-mint')
-      .startSpan(
-        `${request.method} ${route}`,
-        { kind: SpanKind.SERVER, attributes: { 'http.request.method': request.method, 'http.route': route, 'cool_mint.request_id': request.id } },
-        parent,
-      );
+    const span = trace.getTracer('cool-mint').startSpan(
+      `${request.method} ${route}`,
+      {
+        kind: SpanKind.SERVER,
+        attributes: {
+          'http.request.method': request.method,
+          'http.route': route,
+          'cool_mint.request_id': request.id,
+        },
+      },
+      parent,
+    );
     spans.set(request, span);
     context.with(trace.setSpan(parent, span), done);
   });
@@ -108,11 +134,14 @@ function addAccess(app: App, verifyToken: VerifyToken): void {
       reply.header('WWW-Authenticate', 'Bearer');
       throw new ProblemError(refuse('not-authenticated', detail));
     };
-    if (!token) return refuseToken('Send "Authorization: Bearer <token>"; on one machine npx cool-mint token prints one.');
+    if (!token)
+      return refuseToken('Send "Authorization: Bearer <token>"; on one machine npx cool-mint token prints one.');
     try {
       request.caller = await verifyToken(token);
     } catch (error) {
-      return refuseToken(`The token is not accepted: ${(error as Error).message}. Get a new one; on one machine: npx cool-mint token.`);
+      return refuseToken(
+        `The token is not accepted: ${(error as Error).message}. Get a new one; on one machine: npx cool-mint token.`,
+      );
     }
     if (!permission || !request.caller.permissions.has(permission))
       throw new ProblemError(refuse('not-permitted', `This needs the permission "${permission}".`));
@@ -121,19 +150,28 @@ function addAccess(app: App, verifyToken: VerifyToken): void {
 
 function addErrors(app: App): void {
   app.setNotFoundHandler((request, reply) => {
-    const methods = app.supportedMethods.filter((method) => app.hasRoute({ method, url: request.url.split('?')[0] as string }));
+    const methods = app.supportedMethods.filter((method) =>
+      app.hasRoute({ method, url: request.url.split('?')[0] as string }),
+    );
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     const refusal = refuse(
       methods.length > 0 ? 'method-not-allowed' : 'not-found',
       `There is no ${request.method} ${request.url.split('?')[0]}. The interface is described at /api/docs.`,
     );
-    return reply.status(problemKinds[refusal.code].status).type('application/problem+json').send(JSON.stringify(problemOf(refusal, request.id)));
+    return reply
+      .status(problemKinds[refusal.code].status)
+      .type('application/problem+json')
+      .send(JSON.stringify(problemOf(refusal, request.id)));
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error);
-    if (refusal.code === 'internal-error') request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'a request failed');
+    if (refusal.code === 'internal-error')
+      request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'a request failed');
     if (refusal.retryAfter !== undefined) reply.header('Retry-After', String(refusal.retryAfter));
-    return reply.status(problemKinds[refusal.code].status).type('application/problem+json').send(JSON.stringify(problemOf(refusal, request.id)));
+    return reply
+      .status(problemKinds[refusal.code].status)
+      .type('application/problem+json')
+      .send(JSON.stringify(problemOf(refusal, request.id)));
   });
 }
 
@@ -148,10 +186,15 @@ function refusalOf(error: FastifyError): Refusal {
     return refuse(code, `Correct ${errors.map(({ field }) => field).join(', ')} and send it again.`, { errors });
   }
   if (error instanceof LogUnavailable)
-    return refuse('log-unavailable', 'Whether it was recorded is unknown. Send it again unchanged, with the same Idempotency-Key.', { retryAfter: 2 });
+    return refuse(
+      'log-unavailable',
+      'Whether it was recorded is unknown. Send it again unchanged, with the same Idempotency-Key.',
+      { retryAfter: 2 },
+    );
   if (isTransient(error)) return refuse('database-unavailable', 'Try again in a moment.', { retryAfter: 2 });
   // A value that Postgres cannot read as its type: of a cursor that somebody made up.
-  if (error.code?.startsWith('22') && error.statusCode === undefined) return refuse('malformed-request', 'A value in the request is not of its type.');
+  if (error.code?.startsWith('22') && error.statusCode === undefined)
+    return refuse('malformed-request', 'A value in the request is not of its type.');
   if (error.statusCode === 413) return refuse('too-large', `A body may have ${bodyLimit} bytes.`);
   if (error.statusCode === 415) return refuse('malformed-request', 'Send JSON, with "Content-Type: application/json".');
   if (error.statusCode !== undefined && error.statusCode < 500) return refuse('malformed-request', error.message);

@@ -14,7 +14,11 @@ export const total = z.object({ value: z.int(), exact: z.boolean().describe('fal
 /** The shape of every list. */
 export const listOf = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), page: pageLinks, total, asOf });
 
-const cursorContent = z.object({ order: z.string(), key: z.array(z.union([z.string(), z.number(), z.null()])), back: z.boolean() });
+const cursorContent = z.object({
+  order: z.string(),
+  key: z.array(z.union([z.string(), z.number(), z.null()])),
+  back: z.boolean(),
+});
 export type Cursor = z.infer<typeof cursorContent>;
 
 const encode = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString('base64url');
@@ -28,7 +32,9 @@ export function parseCursor(text: string | undefined, order: string): Cursor | n
   } catch {
     // answered below
   }
-  throw new ProblemError(refuse('malformed-request', 'The cursor is not one of this list in this order. Begin again without it.'));
+  throw new ProblemError(
+    refuse('malformed-request', 'The cursor is not one of this list in this order. Begin again without it.'),
+  );
 }
 
 /**

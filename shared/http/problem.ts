@@ -61,7 +61,11 @@ export interface Refusal {
   readonly retryAfter?: number;
 }
 
-export const refuse = (code: ProblemCode, detail: string, more: Pick<Refusal, 'errors' | 'retryAfter'> = {}): Refusal => ({
+export const refuse = (
+  code: ProblemCode,
+  detail: string,
+  more: Pick<Refusal, 'errors' | 'retryAfter'> = {},
+): Refusal => ({
   outcome: 'refused',
   code,
   detail,

@@ -3,7 +3,13 @@ import type { BaseLogger } from 'pino';
 
 /** A pool whose idle connections may be cut without harm. `name` is shown in pg_stat_activity. */
 export function createPool(databaseUrl: string, name: string, size: number, logger: Pick<BaseLogger, 'warn'>): Pool {
-  const pool = new Pool({ connectionString: databaseUrl, application_name: name, max: size, connectionTimeoutMillis: 10_000, keepAlive: true });
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    application_name: name,
+    max: size,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection was cut'));
   return pool;
 }

@@ -3,11 +3,11 @@
  * read by one SQL statement, so by one snapshot; tables are named by the generation that is remembered, and where
  * another one turns out to be live the statement is made again. A demanded position is waited for before.
  */
-import { createPool, type DatabasePool, type QuerySqlToken, SlonikError, sql, type FragmentSqlToken } from 'slonik';
+import { createPool, type DatabasePool, type FragmentSqlToken, type QuerySqlToken, SlonikError, sql } from 'slonik';
 import { z } from 'zod';
 import type { Cache } from '#shared/cache/cache.ts';
-import type { ProjectionName } from '#shared/events/projection.ts';
 import type { Position } from '#shared/event-log/position.ts';
+import type { ProjectionName } from '#shared/events/projection.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
@@ -47,7 +47,12 @@ export interface ReadModel {
   close(): Promise<void>;
 }
 
-const answerRow = z.object({ generation: z.int(), position: z.string(), time: z.string().nullable(), data: z.unknown() });
+const answerRow = z.object({
+  generation: z.int(),
+  position: z.string(),
+  time: z.string().nullable(),
+  data: z.unknown(),
+});
 /** Relation or schema is gone: the generation that was remembered was dropped. */
 const goneCodes = new Set(['42P01', '3F000']);
 const pollMilliseconds = 100;
@@ -74,14 +79,22 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
 
   async function liveGeneration(projection: string): Promise<number> {
     const live = await pool.maybeOneFirst(
-      sql.type(z.object({ live_generation: z.int() }))`select live_generation from projector.projections where name = ${projection}`,
+      sql.type(
+        z.object({ live_generation: z.int() }),
+      )`select live_generation from projector.projections where name = ${projection}`,
     );
-    if (live === null) throw new ProblemError(refuse('view-behind', `The view "${projection}" is not built yet.`, { retryAfter: 1 }));
+    if (live === null)
+      throw new ProblemError(refuse('view-behind', `The view "${projection}" is not built yet.`, { retryAfter: 1 }));
     remembered.set(projection, live);
     return live;
   }
 
-  function statement(projection: string, generation: number, tenant: string, select: (table: TableOf) => FragmentSqlToken): QuerySqlToken<typeof answerRow> {
+  function statement(
+    projection: string,
+    generation: number,
+    tenant: string,
+    select: (table: TableOf) => FragmentSqlToken,
+  ): QuerySqlToken<typeof answerRow> {
     const table: TableOf = (name) => sql.fragment`${sql.identifier([`${projection}_g${generation}`, name])}`;
     return sql.type(answerRow)`
       select live.generation, live.position,
@@ -123,7 +136,11 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
     );
   }
 
-  async function waitFor(projection: ProjectionName, tenant: string, { minPosition, waitMilliseconds }: Demand): Promise<void> {
+  async function waitFor(
+    projection: ProjectionName,
+    tenant: string,
+    { minPosition, waitMilliseconds }: Demand,
+  ): Promise<void> {
     if (minPosition === null) return;
     const slot = slotOf(tenant);
     const until = runtime.now().getTime() + waitMilliseconds;
@@ -158,8 +175,14 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
     const how = `"${projection}" is as of ${reached ?? 'the start'}, asked for was ${demanded}.`;
     return new ProblemError(
       building === null
-        ? refuse('view-behind', `${how} Ask again, or wait longer with "Prefer: wait=<seconds>" (at most 30).`, { retryAfter: 1 })
-        : refuse('view-rebuilding', `${how} Its generation ${building} is being built for a new version; see /api/v1/projections.`, { retryAfter: 5 }),
+        ? refuse('view-behind', `${how} Ask again, or wait longer with "Prefer: wait=<seconds>" (at most 30).`, {
+            retryAfter: 1,
+          })
+        : refuse(
+            'view-rebuilding',
+            `${how} Its generation ${building} is being built for a new version; see /api/v1/projections.`,
+            { retryAfter: 5 },
+          ),
     );
   }
 
@@ -176,5 +199,7 @@ const sqlState = (error: unknown): string => {
 
 /** The driver's own error, whose code says whether it is transient; slonik wraps it. */
 function driverError(error: unknown): unknown {
-  return error instanceof SlonikError && error.cause instanceof Error && sqlState(error.cause) !== '' ? error.cause : error;
+  return error instanceof SlonikError && error.cause instanceof Error && sqlState(error.cause) !== ''
+    ? error.cause
+    : error;
 }

@@ -5,7 +5,9 @@
 import { NodeSDK } from '@opentelemetry/sdk-node';
 
 const { env } = process;
-const exporting = Boolean(env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_TRACES_EXPORTER']);
+const exporting = Boolean(
+  env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] ?? env['OTEL_TRACES_EXPORTER'],
+);
 if (!exporting) {
   env['OTEL_TRACES_EXPORTER'] = 'none';
   env['OTEL_TRACES_SAMPLER'] ??= 'always_off';

@@ -14,7 +14,10 @@ export function murmur2(text: string): number {
   const rest = words * 4;
   switch (data.length & 3) {
     case 3:
-      h = Math.imul(h ^ ((data[rest] as number) | ((data[rest + 1] as number) << 8) | ((data[rest + 2] as number) << 16)), m);
+      h = Math.imul(
+        h ^ ((data[rest] as number) | ((data[rest + 1] as number) << 8) | ((data[rest + 2] as number) << 16)),
+        m,
+      );
       break;
     case 2:
       h = Math.imul(h ^ ((data[rest] as number) | ((data[rest + 1] as number) << 8)), m);

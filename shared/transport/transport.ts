@@ -3,8 +3,9 @@
  * slot; and watermarks, which say up to where the log was sent. A receiver compares previous positions with its
  * checkpoints, so loss, repetition and reordering on the way are seen, never absorbed.
  */
-import type { Position } from '#shared/event-log/position.ts';
+
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { Position } from '#shared/event-log/position.ts';
 
 export interface DeliveredEvent {
   readonly slot: number;
