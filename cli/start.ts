@@ -5,14 +5,14 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { issueToken } from '#shared/access/local-issuer.ts';
-import { SetupError } from '#shared/errors/setup-error.ts';
-import { createLogger } from '#shared/telemetry/logger.ts';
 import { type StartConfig, startConfig } from '#cli/start/config.ts';
 import { loadDemoOnFirstStart } from '#cli/start/first-demo.ts';
 import { checkPort } from '#cli/start/listen-on.ts';
 import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
 import { stopSignal } from '#cli/start/stop-signal.ts';
+import { issueToken } from '#shared/access/local-issuer.ts';
+import { SetupError } from '#shared/errors/setup-error.ts';
+import { createLogger } from '#shared/telemetry/logger.ts';
 
 const packageFile = new URL('../package.json', import.meta.url);
 const tokenHours = 24 * 30;

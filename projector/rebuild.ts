@@ -7,18 +7,25 @@ import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import { applyBatch, applyInTransaction, cut, prepare } from '#projector/apply.ts';
-import { type Checkpoint, type Checkpoints, loadCheckpoints } from '#projector/checkpoints.ts';
+import {
+  type Checkpoint,
+  type Checkpoints,
+  LogExchanged,
+  loadCheckpoints,
+  verifyCheckpoints,
+} from '#projector/checkpoints.ts';
 import {
   createGeneration,
   dropGeneration,
   type Generation,
   generationOf,
+  type LiveGeneration,
   liveGeneration,
   lockProjection,
 } from '#projector/generations.ts';
 import type { Projection } from '#projector/projection.ts';
 import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
+import { laterOf, type Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent, StoredEventOf } from '#shared/events/event.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
@@ -201,7 +208,7 @@ async function rebuild(
       try {
         let checkpoints = await loadCheckpoints(client, generation);
         for (;;) {
-          const target = await liveCheckpoints(client, projection);
+          const target = (await targetOf(client, log, projection)).checkpoints;
           const before = events;
           checkpoints = await catchUp(parts, client, generation, checkpoints, target, signal, async (count) => {
             events += count;
@@ -281,10 +288,31 @@ async function buildingGeneration(parts: RebuildParts, projection: Projection, r
   });
 }
 
-async function liveCheckpoints(client: PoolClient, projection: Projection): Promise<Checkpoints> {
+interface Target {
+  readonly live: LiveGeneration;
+  readonly checkpoints: Checkpoints;
+  /** Whether the live generation goes on: then the new one takes over exactly where it is. */
+  readonly followed: boolean;
+}
+
+/**
+ * Where the new generation must get to. The live one of another version stands still, and one that was built from
+ * another log means nothing here: instead of them, the head of the log is the mark.
+ */
+async function targetOf(client: PoolClient, log: EventLog, projection: Projection): Promise<Target> {
   const live = await liveGeneration(client, projection.name);
   if (!live) throw new Error(`${projection.name} has no live generation`);
-  return loadCheckpoints(client, generationOf(projection, live.generation));
+  const checkpoints = await loadCheckpoints(client, generationOf(projection, live.generation));
+  const ours = await verifyCheckpoints(log, projection.name, checkpoints).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof LogExchanged) return false;
+      throw error;
+    },
+  );
+  if (ours && live.version === projection.version) return { live, checkpoints, followed: true };
+  const head = await log.head();
+  return { live, checkpoints: checkpoints.map((checkpoint) => ({ ...checkpoint, position: head })), followed: false };
 }
 
 /** Applies from the log until every slot is where the target is, never beyond. */
@@ -310,10 +338,7 @@ async function catchUp(
 
 /** By pages: what the target has applied and `from` has not. */
 async function* missing(log: EventLog, from: Checkpoints, target: Checkpoints): AsyncGenerator<DeliveredEvent[]> {
-  const last = target.reduce<Position>(
-    (latest, { eventPosition }) => (eventPosition && eventPosition > latest ? eventPosition : latest),
-    log.start,
-  );
+  const last = target.map(({ position }) => position).reduce(laterOf);
   let after = from.reduce<Position>(
     (least, { position }) => (position < least ? position : least),
     from[0]?.position ?? log.start,
@@ -343,8 +368,7 @@ async function swap(
   await client.query('begin');
   try {
     await lockProjection(client, projection.name, 'exclusive');
-    const live = await liveGeneration(client, projection.name);
-    const target = await liveCheckpoints(client, projection);
+    const { live, checkpoints: target, followed } = await targetOf(client, parts.log, projection);
     let checkpoints = from;
     for await (const delivered of missing(parts.log, from, target))
       for (const batch of cut(prepare(projection, delivered))) {
@@ -355,21 +379,7 @@ async function swap(
         checkpoints = checkpoints.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
         events += batch.length;
       }
-    // The watermarks of the live one hold for the new one too: both have applied the same events.
-    await client.query(
-      `update projector.checkpoints n set position = o.position, time = o.time
-       from projector.checkpoints o
-       where n.projection = $1 and n.generation = $2 and o.projection = $1 and o.generation = $3 and o.slot = n.slot`,
-      [projection.name, generation.number, live?.generation],
-    );
-    const differing = await client.query(
-      `select 1 from projector.checkpoints n join projector.checkpoints o on o.projection = n.projection and o.slot = n.slot
-       where n.projection = $1 and n.generation = $2 and o.generation = $3 and n.event_id is distinct from o.event_id`,
-      [projection.name, generation.number, live?.generation],
-    );
-    // Of another version or another log the live one may have stopped anywhere; of ours it has applied the same events.
-    if ((differing.rowCount ?? 0) > 0 && live?.version === projection.version)
-      throw new Error(`the new generation of ${projection.name} has not applied the same events as the live one`);
+    if (followed) await takeOverCheckpoints(client, projection.name, live.generation, generation.number);
     await client.query("update projector.generations set state = 'retired' where projection = $1 and state = 'live'", [
       projection.name,
     ]);
@@ -388,6 +398,23 @@ async function swap(
   }
   await dropRetired(parts.pool, projection, generation.number);
   return events;
+}
+
+/** The watermarks of the live generation hold for the new one too, for both have applied the same events; that is checked. */
+async function takeOverCheckpoints(client: PoolClient, projection: string, from: number, to: number): Promise<void> {
+  await client.query(
+    `update projector.checkpoints n set position = o.position, time = o.time
+     from projector.checkpoints o
+     where n.projection = $1 and n.generation = $2 and o.projection = $1 and o.generation = $3 and o.slot = n.slot`,
+    [projection, to, from],
+  );
+  const differing = await client.query(
+    `select 1 from projector.checkpoints n join projector.checkpoints o on o.projection = n.projection and o.slot = n.slot
+     where n.projection = $1 and n.generation = $2 and o.generation = $3 and n.event_id is distinct from o.event_id`,
+    [projection, to, from],
+  );
+  if (differing.rowCount !== 0)
+    throw new Error(`the new generation of ${projection} has not applied the same events as the live one`);
 }
 
 /** The generation just before stays for a roll-back; older ones go, when no transaction begun before can read them. */

@@ -3,8 +3,14 @@ import { SetupError } from '#shared/errors/setup-error.ts';
 
 const explain = (error: unknown, port: number, setting: string): Error => {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE') return new SetupError(`Port ${port} is taken. Stop what uses it, or choose another one: ${setting}=${port + 10} npm start`);
-  if (code === 'EACCES') return new SetupError(`Port ${port} may not be used by this account. Choose one above 1023: ${setting}=3000 npm start`);
+  if (code === 'EADDRINUSE')
+    return new SetupError(
+      `Port ${port} is taken. Stop what uses it, or choose another one: ${setting}=${port + 10} npm start`,
+    );
+  if (code === 'EACCES')
+    return new SetupError(
+      `Port ${port} may not be used by this account. Choose one above 1023: ${setting}=3000 npm start`,
+    );
   return error as Error;
 };
 

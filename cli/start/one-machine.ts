@@ -2,8 +2,12 @@
  * All three services in one process, on the defaults of one machine. Released in the reverse order of being made,
  * whether the start fails half way or the process is told to stop.
  */
-import type { Logger } from 'pino';
+
 import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { StartConfig } from '#cli/start/config.ts';
+import { addHomePage } from '#cli/start/home-page.ts';
+import { listenOn } from '#cli/start/listen-on.ts';
 import { addCommands } from '#command-service/add-commands.ts';
 import { completePlannedAppends } from '#command-service/planned-appends.ts';
 import { releaseAllLeases } from '#command-service/sync-run/lease.ts';
@@ -25,9 +29,6 @@ import { createPool } from '#shared/postgres/pool.ts';
 import { connectReadModel, type ReadModel } from '#shared/read-model/read-model.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 import { directTransport } from '#shared/transport/direct-transport.ts';
-import type { StartConfig } from '#cli/start/config.ts';
-import { addHomePage } from '#cli/start/home-page.ts';
-import { listenOn } from '#cli/start/listen-on.ts';
 
 /** A loop that shows no sign of life for so long is dead. */
 const deadAfterMilliseconds = 30_000;
@@ -52,7 +53,13 @@ export interface OneMachineOptions {
   readonly pace?: () => Promise<void>;
 }
 
-export async function startOneMachine({ config, version, logger, runtime = systemRuntime, pace }: OneMachineOptions): Promise<OneMachine> {
+export async function startOneMachine({
+  config,
+  version,
+  logger,
+  runtime = systemRuntime,
+  pace,
+}: OneMachineOptions): Promise<OneMachine> {
   await using stack = new AsyncDisposableStack();
 
   let databaseUrl = config.DATABASE_URL;
@@ -79,10 +86,19 @@ export async function startOneMachine({ config, version, logger, runtime = syste
   const completed = await completePlannedAppends(pool, log);
   if (completed > 0) logger.info({ completed }, 'completed what a stopped server had begun');
 
-  const projector = startProjector({ pool, log, transport: directTransport(log, runtime), cache, logger, runtime, ...(pace ? { pace } : {}) });
+  const projector = startProjector({
+    pool,
+    log,
+    transport: directTransport(log, runtime),
+    cache,
+    logger,
+    runtime,
+    ...(pace ? { pace } : {}),
+  });
   stack.defer(() => projector.stop());
 
-  const publicKeyFile = config.AUTH_PUBLIC_KEY_FILE ?? (config.AUTH_JWKS_URL ? undefined : await ensureLocalIssuer(config.DATA_DIR));
+  const publicKeyFile =
+    config.AUTH_PUBLIC_KEY_FILE ?? (config.AUTH_JWKS_URL ? undefined : await ensureLocalIssuer(config.DATA_DIR));
   const verifyToken = await tokenVerifier({ jwksUrl: config.AUTH_JWKS_URL, publicKeyFile });
   const app = createApp({ verifyToken, logger });
   await addApiDescription(app, version);
@@ -94,13 +110,17 @@ export async function startOneMachine({ config, version, logger, runtime = syste
   const admin = createAdminApp(
     {
       dead: () =>
-        [...projector.status].filter(([, { tickedAt }]) => runtime.now().getTime() - tickedAt > deadAfterMilliseconds).map(([name]) => `projection ${name}`),
+        [...projector.status]
+          .filter(([, { tickedAt }]) => runtime.now().getTime() - tickedAt > deadAfterMilliseconds)
+          .map(([name]) => `projection ${name}`),
       missing: async () => [
         ...(await pool.query('select 1').then(
           () => [],
           () => ['database'],
         )),
-        ...[...projector.status].filter(([, { state }]) => state !== 'running' && state !== 'standing').map(([name, { state }]) => `projection ${name} is ${state}`),
+        ...[...projector.status]
+          .filter(([, { state }]) => state !== 'running' && state !== 'standing')
+          .map(([name, { state }]) => `projection ${name} is ${state}`),
       ],
     },
     logger,
@@ -111,5 +131,15 @@ export async function startOneMachine({ config, version, logger, runtime = syste
   stack.defer(() => app.close());
 
   const owned = stack.move();
-  return { url, adminUrl, pool, log, cache, readModel, projector, app, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    url,
+    adminUrl,
+    pool,
+    log,
+    cache,
+    readModel,
+    projector,
+    app,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }

@@ -3,6 +3,10 @@ import type { Fold } from '#projector/projection.ts';
 import { textCell } from '#projector/table.ts';
 import { entityIdOf } from '#shared/events/stream-name.ts';
 
+/** Queries take names apart in SQL, which cannot hold every text that JSON can. */
+const shownNames = (names: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(names).map(([role, name]) => [textCell(role), textCell(name)]));
+
 export const activityFold: Fold = {
   tables: [activities, activityVersions],
   changes(event) {
@@ -39,7 +43,7 @@ export const activityFold: Fold = {
               what_id: textCell(data.whatId),
               subject: textCell(personal.subject),
               body: textCell(personal.body),
-              names: JSON.stringify(personal.names),
+              names: JSON.stringify(shownNames(personal.names)),
               deleted: event.type === 'ActivityDeleted',
               content_hash: data.contentHash,
               source_modified_at: data.sourceModifiedAt,

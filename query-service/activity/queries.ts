@@ -17,23 +17,13 @@ const orders = {
   occurredAt: {
     column: sql.fragment`coalesce(a.occurred_at, '-infinity'::timestamptz)`,
     cast: sql.fragment`::timestamptz`,
-    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
   },
-  dueOn: {
-    column: sql.fragment`coalesce(a.due_on, '-infinity'::date)`,
-    cast: sql.fragment`::date`,
-    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
-  },
+  dueOn: { column: sql.fragment`coalesce(a.due_on, '-infinity'::date)`, cast: sql.fragment`::date` },
   modifiedAt: {
     column: sql.fragment`coalesce(a.source_modified_at, '-infinity'::timestamptz)`,
     cast: sql.fragment`::timestamptz`,
-    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
   },
-  duration: {
-    column: sql.fragment`coalesce(a.duration_seconds, -1)`,
-    cast: sql.fragment`::bigint`,
-    text: (c: FragmentSqlToken) => sql.fragment`${c}::text`,
-  },
+  duration: { column: sql.fragment`coalesce(a.duration_seconds, -1)`, cast: sql.fragment`::bigint` },
 } as const;
 
 /** Those without a value stand before all others when rising, after them when falling. */
@@ -49,34 +39,35 @@ export const activitySort = z.enum([
 ]);
 export type ActivitySort = z.infer<typeof activitySort>;
 
-/** A row of `a` as JSON, with the names of what it refers to. */
-function rowJson(table: TableOf): FragmentSqlToken {
+/** The rows of `picked` as JSON, with the names of what they refer to; accounts are rolled up for these rows only. */
+function rowsJson(table: TableOf): FragmentSqlToken {
   const named = (alias: FragmentSqlToken, id: FragmentSqlToken, role: string) => sql.fragment`
     case when ${id} is null and a.names ->> ${role} is null then null
     else json_build_object('id', ${id}, 'name', coalesce(${alias}.name, a.names ->> ${role}), 'type', ${alias}.type) end`;
   const related = (alias: FragmentSqlToken, id: FragmentSqlToken) => sql.fragment`
     left join ${table('related_records')} ${alias} on ${alias}.tenant = a.tenant and ${alias}.source = a.source and ${alias}.source_id = ${id}`;
   return sql.fragment`
-    select a.id, a.tenant, a.sort_text, json_build_object(
+    select a.id, json_build_object(
       'id', a.id, 'revision', a.revision, 'kind', a.kind, 'subject', a.subject, 'status', a.status, 'closed', a.is_closed,
       'priority', a.priority, 'direction', a.direction, 'outcome', a.outcome, 'durationSeconds', a.duration_seconds,
       'occurredAt', ${utc(sql.fragment`a.occurred_at`)}, 'dueOn', a.due_on,
       'owner', ${named(sql.fragment`o`, sql.fragment`a.owner_id`, 'owner')},
-      'account', ${named(sql.fragment`c`, sql.fragment`a.account`, 'account')},
+      'account', ${named(sql.fragment`c`, sql.fragment`x.account`, 'account')},
       'who', ${named(sql.fragment`w`, sql.fragment`a.who_id`, 'who')},
       'what', ${named(sql.fragment`t`, sql.fragment`a.what_id`, 'what')},
       'source', a.source, 'sourceId', a.source_id, 'sourceModifiedAt', ${utc(sql.fragment`a.source_modified_at`)},
       'contentHash', a.content_hash, 'changedAt', ${utc(sql.fragment`a.changed_at`)}
     ) as row
     from picked a
+      cross join lateral (select ${accountOf(table)} as account) x
       ${related(sql.fragment`o`, sql.fragment`a.owner_id`)}
-      ${related(sql.fragment`c`, sql.fragment`a.account`)}
+      ${related(sql.fragment`c`, sql.fragment`x.account`)}
       ${related(sql.fragment`w`, sql.fragment`a.who_id`)}
       ${related(sql.fragment`t`, sql.fragment`a.what_id`)}`;
 }
 
 const pickedColumns = sql.fragment`a.id, a.tenant, a.revision, a.kind, a.subject, a.status, a.is_closed, a.priority, a.direction, a.outcome,
-  a.duration_seconds, a.occurred_at, a.due_on, a.owner_id, a.who_id, a.what_id, a.names, a.source, a.source_id,
+  a.duration_seconds, a.occurred_at, a.due_on, a.owner_id, a.account_id, a.who_id, a.what_id, a.names, a.source, a.source_id,
   a.source_modified_at, a.content_hash, a.changed_at`;
 
 export interface ListRequest {
@@ -91,7 +82,7 @@ export interface ListRequest {
 export async function listActivities(readModel: ReadModel, request: ListRequest) {
   const { tenant, filter, sort, limit, cursor, demand } = request;
   const falling = sort.startsWith('-') !== (cursor?.back ?? false);
-  const { column, cast, text } = orders[sort.replace('-', '') as keyof typeof orders];
+  const { column, cast } = orders[sort.replace('-', '') as keyof typeof orders];
   const direction = falling ? sql.fragment`desc` : sql.fragment`asc`;
   const beyond = cursor
     ? sql.fragment`and (${column}, a.id) ${falling ? sql.fragment`<` : sql.fragment`>`} (${String(cursor.key[0])}${cast}, ${String(cursor.key[1])}::uuid)`
@@ -103,15 +94,15 @@ export async function listActivities(readModel: ReadModel, request: ListRequest)
     shape: z.object({ rows: z.array(z.object({ row: activityRow, key: z.string() })), total: z.int() }),
     select: (table) => sql.fragment`(
       with picked as (
-        select ${pickedColumns}, ${accountOf(table)} as account, ${text(column)} as sort_text,
-               row_number() over (order by ${column} ${direction}, a.id ${direction}) as place
+        select ${pickedColumns}, ${column} as sort_key
         from ${table('activities')} a
         where ${filterCondition(table, tenant, filter)} ${beyond}
         order by ${column} ${direction}, a.id ${direction} limit ${limit + 1}
       )
       select json_build_object(
-        'rows', (select coalesce(json_agg(json_build_object('row', r.row, 'key', r.sort_text) order by p.place), '[]')
-                 from (${rowJson(table)}) r join picked p on p.id = r.id),
+        'rows', (select coalesce(json_agg(json_build_object('row', r.row, 'key', p.sort_key::text)
+                   order by p.sort_key ${direction}, p.id ${direction}), '[]')
+                 from (${rowsJson(table)}) r join picked p on p.id = r.id),
         'total', (select count(*) from (select 1 from ${table('activities')} a where ${filterCondition(table, tenant, filter)} limit ${countedExactly + 1}) m)
       ))`,
   });
@@ -134,11 +125,11 @@ export async function readActivity(readModel: ReadModel, tenant: string, id: str
     shape: z.object({ row: activityRow, deleted: z.boolean(), snapshot: activitySnapshot }).nullable(),
     select: (table) => sql.fragment`(
       with picked as (
-        select ${pickedColumns}, ${accountOf(table)} as account, '' as sort_text, a.deleted
+        select ${pickedColumns}, a.deleted
         from ${table('activities')} a where a.tenant = ${tenant} and a.id = ${id}
       )
       select json_build_object('row', r.row, 'deleted', p.deleted, 'snapshot', v.snapshot)
-      from (${rowJson(table)}) r join picked p on p.id = r.id
+      from (${rowsJson(table)}) r join picked p on p.id = r.id
         join ${table('activity_versions')} v on v.tenant = p.tenant and v.id = p.id and v.revision = p.revision)`,
   });
   if (!answer.data) return null;

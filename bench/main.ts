@@ -1,0 +1,302 @@
+/**
+ * `npm run bench`: us beside the bare machine, in one run on one database. Ratios count; absolute figures say as much
+ * about the machine. `--json` prints one document; `--activities <n>` changes the size of the import.
+ */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { parseArgs } from 'node:util';
+import { Pool } from 'pg';
+import { pino } from 'pino';
+import { issueToken } from '#shared/access/local-issuer.ts';
+import { demoFiles } from '#shared/demo/demo-files.ts';
+import type { NewEvent } from '#shared/event-log/event-log.ts';
+import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
+import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
+import { migrate } from '#shared/postgres/migrate.ts';
+import { measure, seconds } from './measure.ts';
+
+const root = new URL('../', import.meta.url);
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    activities: { type: 'string', default: '20000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+interface Line {
+  readonly what: string;
+  readonly ours: number;
+  readonly bare: number | null;
+  readonly unit: string;
+  /** ours / bare; more is better for rates, less for times. */
+  readonly ratio: number | null;
+  readonly against: string;
+}
+const lines: Line[] = [];
+function tell(what: string, ours: number, bare: number | null, unit: string, against: string): void {
+  const line = {
+    what,
+    ours: round(ours),
+    bare: bare === null ? null : round(bare),
+    unit,
+    ratio: bare === null ? null : round(ours / bare),
+    against,
+  };
+  lines.push(line);
+  if (!options.json)
+    process.stdout.write(
+      `${what.padEnd(46)} ${String(line.ours).padStart(10)} ${unit.padEnd(9)} ${bare === null ? '' : `${String(line.bare).padStart(10)} ${unit.padEnd(9)} ratio ${String(line.ratio).padStart(7)}`}  ${against}\n`,
+    );
+}
+const round = (value: number) => Number(value.toPrecision(4));
+
+/** Starts a Node process that says where it listens in its first line that has `url`. */
+async function startProcess(
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { url } = JSON.parse(line);
+    if (!url) continue;
+    child.stdout.resume();
+    return {
+      url,
+      stop: async () => {
+        child.kill('SIGTERM');
+        if (child.exitCode === null) await once(child, 'exit');
+      },
+    };
+  }
+  throw new Error('the process ended before it listened');
+}
+
+async function benchAppend(url: string): Promise<void> {
+  const pool = new Pool({ connectionString: url, max: 16 });
+  await migrate(url);
+  const log = await postgresEventLog({ pool, directUrl: url });
+  await pool.query('create table bare_insert (id uuid primary key, stream text, data json)');
+  const data = { text: 'x'.repeat(600) };
+  const event = (): NewEvent => ({
+    id: randomUUID(),
+    type: 'SelectionRenamed',
+    data,
+    metadata: {
+      tenant: 'bench',
+      recordedAt: new Date().toISOString(),
+      actor: 'bench',
+      commandId: randomUUID(),
+      requestHash: '',
+      correlationId: randomUUID(),
+      causationId: null,
+      traceparent: null,
+      schemaVersion: 1,
+    },
+  });
+  const append = () => log.append([{ stream: `selection-${randomUUID()}`, expected: 'none', events: [event()] }]);
+  const insert = () =>
+    pool.query('insert into bare_insert values ($1, $2, $3)', [randomUUID(), 'x', JSON.stringify(data)]);
+  await measure(300, 16, append);
+  await measure(300, 16, insert);
+  const one = 'a plain insert per commit, one after another';
+  tell(
+    'append, one after another',
+    (await measure(1_500, 1, append)).perSecond,
+    (await measure(1_500, 1, insert)).perSecond,
+    'events/s',
+    one,
+  );
+  const many = 'plain inserts per commit, 16 connections';
+  tell(
+    'append, 64 callers at once',
+    (await measure(20_000, 64, append)).perSecond,
+    (await measure(10_000, 16, insert)).perSecond,
+    'events/s',
+    many,
+  );
+  await log.close();
+  await pool.end();
+}
+
+interface Client {
+  call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
+}
+
+const clientOf = (url: string, token: string): Client => ({
+  call: (method, route, { body, headers } = {}) =>
+    fetch(`${url}${route}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }),
+});
+
+async function okay(response: Response): Promise<Response> {
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return response;
+}
+
+async function benchImport(
+  client: Client,
+  url: string,
+  token: string,
+  databaseUrl: string,
+  activities: number,
+): Promise<void> {
+  const files = demoFiles({ activities, seed: 1 });
+  let position = '';
+  const ours = await seconds(async () => {
+    const run = (await (await okay(await client.call('POST', '/api/v1/sync-runs', { body: {} }))).json()) as {
+      id: string;
+    };
+    for (const [index, file] of files.entries()) {
+      const body = Readable.toWeb(Readable.from(file.rows(), { objectMode: false })) as ReadableStream;
+      await okay(
+        await fetch(`${url}/api/v1/sync-runs/${run.id}/parts/${index + 1}?object=${file.object}`, {
+          method: 'PUT',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'text/csv' },
+          body,
+          duplex: 'half',
+        } as RequestInit),
+      );
+    }
+    const done = await okay(await client.call('POST', `/api/v1/sync-runs/${run.id}/complete`));
+    position = done.headers.get('cool-mint-position') ?? '';
+  });
+  const visible = await seconds(() =>
+    client
+      .call('GET', '/api/v1/activities?limit=1', { headers: { 'cool-mint-min-position': position, prefer: 'wait=30' } })
+      .then(okay),
+  );
+  // The bare machine: the same rows of the tasks, as text, by COPY-like bulk inserts into a plain table with one index.
+  const pool = new Pool({ connectionString: databaseUrl, max: 1 });
+  await pool.query('create table bare_rows (line int primary key, row text)');
+  const rows = files.flatMap((file) => [...file.rows()]);
+  const bare = await seconds(async () => {
+    for (let start = 0; start < rows.length; start += 5_000) {
+      const some = rows.slice(start, start + 5_000);
+      await pool.query('insert into bare_rows select * from unnest($1::int[], $2::text[])', [
+        some.map((_, index) => start + index),
+        some,
+      ]);
+    }
+  });
+  await pool.end();
+  tell(
+    `import of ${activities} activities`,
+    activities / ours,
+    activities / bare,
+    'per s',
+    'the same lines bulk-inserted as text, no parsing, no events',
+  );
+  tell('… until the last is visible, after the answer', visible * 1000, null, 'ms', '');
+}
+
+async function benchListing(client: Client): Promise<void> {
+  const list = (route: string) =>
+    client
+      .call('GET', route)
+      .then(okay)
+      .then((response) => response.text());
+  const cachedRoute = '/api/v1/activities?kind=call&limit=50';
+  const size = (await list(cachedRoute)).length;
+  const bare = await startProcess(['bench/bare-route.ts', String(size)], {});
+  const bareCall = () => fetch(bare.url).then((response) => response.text());
+  await measure(300, 8, bareCall);
+  const bareSpread = await measure(3_000, 8, bareCall);
+  await bare.stop();
+  await measure(200, 8, () => list(cachedRoute));
+  const cached = await measure(3_000, 8, () => list(cachedRoute));
+  // Every question another one: the text differs, so nothing is in the cache.
+  const uncached = await measure(400, 8, (index) =>
+    list(
+      `/api/v1/activities?kind=call&limit=50&occurredAt[gte]=2020-01-01T00:00:00.${String(index % 1000).padStart(3, '0')}Z`,
+    ),
+  );
+  tell(
+    'listing, cached',
+    cached.perSecond,
+    bareSpread.perSecond,
+    'req/s',
+    'a bare Fastify route that sends the same bytes',
+  );
+  tell('listing, uncached', uncached.perSecond, bareSpread.perSecond, 'req/s', 'the same');
+  tell('listing, cached, p99', cached.p99, bareSpread.p99, 'ms', 'the same');
+  tell('listing, uncached, p99', uncached.p99, bareSpread.p99, 'ms', 'the same');
+}
+
+async function benchVisible(client: Client): Promise<void> {
+  const made = (await (
+    await okay(await client.call('POST', '/api/v1/selections', { body: { name: 'bench' } }))
+  ).json()) as { id: string };
+  const times: number[] = [];
+  const plain: number[] = [];
+  for (let index = 0; index < 300; index++) {
+    const answered = await okay(
+      await client.call('PATCH', `/api/v1/selections/${made.id}`, { body: { name: `bench ${index}` } }),
+    );
+    const began = performance.now();
+    const position = answered.headers.get('cool-mint-position') ?? '';
+    const read = (await (
+      await okay(
+        await client.call('GET', `/api/v1/selections/${made.id}`, { headers: { 'cool-mint-min-position': position } }),
+      )
+    ).json()) as { name: string };
+    times.push(performance.now() - began);
+    if (read.name !== `bench ${index}`) throw new Error('a stale answer');
+    const again = performance.now();
+    await okay(await client.call('GET', `/api/v1/selections/${made.id}`)).then((response) => response.text());
+    plain.push(performance.now() - again);
+  }
+  const at = (list: number[], share: number) => list.toSorted((a, b) => a - b)[Math.floor(list.length * share)] ?? 0;
+  tell('command to visible, p50', at(times, 0.5), at(plain, 0.5), 'ms', 'the same read without waiting');
+  tell('command to visible, p99', at(times, 0.99), at(plain, 0.99), 'ms', 'the same read without waiting');
+}
+
+async function main(): Promise<void> {
+  const activities = Number(options.activities);
+  const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-bench-'));
+  const logger = pino({ level: 'silent' });
+  const postgres = await startEmbeddedPostgres({ dataDir: path.join(folder, 'append'), log: logger });
+  try {
+    await benchAppend(postgres.url);
+    const dataDir = path.join(folder, 'service');
+    const service = await startProcess(['--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'], {
+      PORT: '0',
+      ADMIN_PORT: '0',
+      DATA_DIR: dataDir,
+      DEMO: 'off',
+    });
+    try {
+      const token = await issueToken(dataDir, { tenant: 'main', actor: 'bench', hours: 1 });
+      const client = clientOf(service.url, token);
+      await benchImport(client, service.url, token, postgres.url, activities);
+      await benchListing(client);
+      await benchVisible(client);
+    } finally {
+      await service.stop();
+    }
+  } finally {
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify({ node: process.version, lines }, null, 2)}\n`);
+}
+
+if (options.help) process.stdout.write('npm run bench -- [--json] [--activities 20000]\n');
+else await main();

@@ -1,0 +1,27 @@
+/** What the command reads from its environment. Every setting may be absent. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectRoot = fileURLToPath(new URL('..', import.meta.url));
+
+export interface CliConfig {
+  /** MINT_URL: a service elsewhere, instead of the one on this machine. */
+  readonly url: string | null;
+  /** MINT_TOKEN: a token for it; the tenant is in the token. */
+  readonly token: string | null;
+  /** DATA_DIR: the data folder of the service on this machine; relative to the project, as for `start`. */
+  readonly dataDir: string;
+  /** Of this command. */
+  readonly version: string;
+}
+
+export function cliConfig(environment: Readonly<Record<string, string | undefined>> = process.env): CliConfig {
+  const { version } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  return {
+    url: environment.MINT_URL?.trim().replace(/\/+$/, '') || null,
+    token: environment.MINT_TOKEN?.trim() || null,
+    dataDir: path.resolve(projectRoot, environment.DATA_DIR || '.data'),
+    version,
+  };
+}

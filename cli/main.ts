@@ -1,0 +1,73 @@
+/** The `cool-mint` command. Each verb is a file; what it can expect to go wrong ends it with a message and code 1. */
+import { Command } from 'commander';
+import { activitiesVerb } from '#cli/activities.ts';
+import { auditVerb } from '#cli/audit.ts';
+import { CliError } from '#cli/cli-error.ts';
+import { cliConfig } from '#cli/config.ts';
+import { demoVerb } from '#cli/demo.ts';
+import { exportVerb } from '#cli/export.ts';
+import { importVerb } from '#cli/import.ts';
+import { rebuildVerb } from '#cli/rebuild.ts';
+import { selectVerb } from '#cli/select.ts';
+import { statusVerb } from '#cli/status.ts';
+import { tokenVerb } from '#cli/token.ts';
+import { verb } from '#cli/verb.ts';
+import { SetupError } from '#shared/errors/setup-error.ts';
+import { UnreadableFile } from '#shared/source-records/unreadable-file.ts';
+
+const startVerb = verb('start', 'Start everything on this machine; Ctrl-C stops it', [
+  'start',
+  'start | cat   (a JSON object a line)',
+])
+  .addHelpText(
+    'after',
+    '\nSettings: PORT, ADMIN_PORT, HOST, DATA_DIR, DEMO=off, DATABASE_URL.\nStandard output is JSON lines by itself wherever it is no terminal.',
+  )
+  .action(async () => {
+    const { start } = await import('./start.ts');
+    await start();
+  });
+
+const program = new Command('cool-mint')
+  .description('Activities of your CRM: import, select, export, and the audit trail behind it all.')
+  .version(cliConfig().version)
+  .addHelpText(
+    'after',
+    `
+The verbs find the service that runs on this machine. For another one set MINT_URL and MINT_TOKEN.
+
+Examples:
+  $ cool-mint import Task.csv Contact.csv Account.csv
+  $ cool-mint activities --kind call --limit 5
+  $ cool-mint select --name "Answered calls" --kind call --outcome answered`,
+  );
+
+for (const each of [
+  startVerb,
+  demoVerb(),
+  importVerb(),
+  activitiesVerb(),
+  selectVerb(),
+  exportVerb(),
+  auditVerb(),
+  rebuildVerb(),
+  statusVerb(),
+  tokenVerb(),
+])
+  program.addCommand(each);
+
+// A reader that has enough (| head) is no error. The service is none of these verbs: its output is its log.
+if (process.argv[2] !== 'start')
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = 1;
+  const expected = error instanceof CliError || error instanceof SetupError || error instanceof UnreadableFile;
+  if (expected) process.stderr.write(`cool-mint: ${error.message}\n`);
+  else throw error;
+}

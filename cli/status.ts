@@ -1,0 +1,103 @@
+/** `cool-mint status`: whether it runs, and how up to date its projections are. */
+import type { Command } from 'commander';
+import { CliError } from '#cli/cli-error.ts';
+import type { Client } from '#cli/client.ts';
+import { cliConfig } from '#cli/config.ts';
+import { findService } from '#cli/find-service.ts';
+import { count, print, printJson } from '#cli/output.ts';
+import { fractionOf } from '#cli/rebuild.ts';
+import { type Column, tableOf } from '#cli/table.ts';
+import { verb } from '#cli/verb.ts';
+
+export interface ProjectionRow {
+  readonly name: string;
+  readonly generation: number;
+  readonly checkpoint: { readonly position: string; readonly time: string | null };
+  readonly lag: { readonly events: number; readonly exact: boolean; readonly seconds: number };
+  readonly rebuild: { readonly generation: number; readonly position: string; readonly time: string | null } | null;
+}
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly detail: unknown;
+}
+
+export function statusVerb(): Command {
+  return verb('status', 'Whether the service runs, and how up to date its projections are', ['status']).action(
+    (options: { json?: true }) => status(options),
+  );
+}
+
+const columns: readonly Column<ProjectionRow>[] = [
+  { title: 'PROJECTION', text: ({ name }) => name },
+  { title: 'GENERATION', text: ({ generation }) => String(generation), right: true },
+  { title: 'AS OF', text: ({ checkpoint }) => checkpoint.time ?? 'the beginning' },
+  {
+    title: 'BEHIND',
+    text: ({ lag }) =>
+      lag.events === 0 ? '-' : `${count(lag.events)}${lag.exact ? '' : '+'} events, ${lag.seconds.toFixed(1)} s`,
+  },
+  {
+    title: 'REBUILD',
+    text: ({ rebuild, checkpoint }) => (rebuild === null ? '-' : rebuildText(rebuild, checkpoint.position)),
+  },
+  { title: 'CHECKPOINT', text: ({ checkpoint }) => checkpoint.position },
+];
+
+function rebuildText({ generation, position }: NonNullable<ProjectionRow['rebuild']>, head: string): string {
+  const fraction = fractionOf(position, head);
+  return `generation ${generation}${fraction === null ? '' : `, ${Math.floor(fraction * 100)} %`}`;
+}
+
+async function status({ json }: { json?: true }): Promise<void> {
+  const { client, adminUrl } = await findService(cliConfig());
+  const { body } = await client.call<{ data: readonly ProjectionRow[] }>('/api/v1/projections');
+  const version = await versionOf(client);
+  const readiness = adminUrl === null ? null : await readinessOf(adminUrl);
+  if (json)
+    printJson({
+      url: client.url,
+      adminUrl,
+      version,
+      ready: readiness?.ready ?? null,
+      readiness: readiness?.detail ?? null,
+      projections: body.data,
+    });
+  else {
+    print(
+      `${client.url}  version ${version ?? 'unknown'}${readiness === null ? '' : `  ${readiness.ready ? 'ready' : 'not ready'}`}`,
+    );
+    const table = tableOf(columns, body.data, null);
+    print(table.head());
+    for (const row of body.data) print(table.row(row));
+  }
+  if (readiness && !readiness.ready)
+    throw new CliError(`The service is not ready: ${JSON.stringify(readiness.detail)}. See its log.`);
+}
+
+async function versionOf(client: Client): Promise<string | null> {
+  try {
+    return (await client.call<{ info?: { version?: string } }>('/api/openapi.json')).body.info?.version ?? null;
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
+  }
+}
+
+async function readinessOf(adminUrl: string): Promise<Readiness> {
+  try {
+    const answer = await fetch(`${adminUrl}/health/ready`, { signal: AbortSignal.timeout(5_000) });
+    const text = await answer.text();
+    return { ready: answer.ok, detail: parse(text) };
+  } catch (error) {
+    return { ready: false, detail: `${adminUrl} does not answer (${(error as Error).message})` };
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { Pool } from 'pg';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sortDelivery } from '#projector/apply.ts';
+import type { Checkpoints } from '#projector/checkpoints.ts';
+import { projectorMetrics } from '#projector/metrics.ts';
+import { projections } from '#projector/projections.ts';
+import { type ProjectionStatus, runProjection } from '#projector/run-projection.ts';
+import { memoryCache } from '#shared/cache/memory-cache.ts';
+import type { EventLog } from '#shared/event-log/event-log.ts';
+import { positionOf } from '#shared/event-log/position.ts';
+import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
+import { currentVersion } from '#shared/events/codec.ts';
+import type { DomainEvent } from '#shared/events/event.ts';
+import { systemRuntime } from '#shared/runtime/runtime.ts';
+import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { directTransport } from '#shared/transport/direct-transport.ts';
+import { allSlots, slotOf } from '#shared/transport/slot.ts';
+import type { Delivery, Transport } from '#shared/transport/transport.ts';
+
+const catalog = projections.find(({ name }) => name === 'catalog') as (typeof projections)[number];
+const at = (number: number) => positionOf('00000001', number);
+
+describe('sorting what was delivered', () => {
+  const slot = slotOf('acme');
+  const checkpoints: Checkpoints = allSlots.map(() => ({
+    position: at(5),
+    time: null,
+    eventId: null,
+    eventPosition: null,
+  }));
+  const delivered = (position: number, previous: number) =>
+    ({ slot, previous: at(previous), event: { position: at(position) } }) as unknown as Delivery['events'][number];
+
+  test('positions up to the checkpoint are duplicates', () => {
+    const sorted = sortDelivery(checkpoints, {
+      events: [delivered(4, 3), delivered(5, 4), delivered(6, 5)],
+      watermark: null,
+    });
+    expect(sorted).toMatchObject({ duplicates: 2, gaps: [] });
+    expect(sorted.apply).toHaveLength(1);
+  });
+
+  test('an event whose previous one is not there is a gap, up to and with the event', () => {
+    expect(sortDelivery(checkpoints, { events: [delivered(9, 7)], watermark: null })).toMatchObject({
+      apply: [],
+      gaps: [{ slot, after: at(5), upTo: at(9) }],
+    });
+  });
+
+  test('an event that comes late, after a newer one, was repaired already: it is a duplicate', () => {
+    const sorted = sortDelivery(checkpoints, { events: [delivered(8, 7), delivered(7, 5)], watermark: null });
+    expect(sorted).toMatchObject({ apply: [], duplicates: 1, gaps: [{ after: at(5), upTo: at(8) }] });
+  });
+
+  test('a watermark tells of an event that never came', () => {
+    const previous = allSlots.map((other) => (other === slot ? at(8) : at(2)));
+    const watermark = { position: at(20), time: null, previous };
+    expect(sortDelivery(checkpoints, { events: [], watermark }).gaps).toEqual([{ slot, after: at(5), upTo: at(8) }]);
+  });
+});
+
+describe('the loop of a projection', () => {
+  let database: TestDatabase;
+  let pool: Pool;
+  let log: EventLog;
+  let stop: AbortController;
+  let loops: Promise<void>[];
+
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    pool = new Pool({ connectionString: database.url, max: 10 });
+    log = await postgresEventLog({ pool, directUrl: database.url });
+    stop = new AbortController();
+    loops = [];
+  });
+  afterEach(async () => {
+    stop.abort();
+    await Promise.all(loops);
+    await log.close();
+    await pool.end();
+    await database.drop();
+  });
+
+  const run = (transport: Transport = directTransport(log, systemRuntime)) => {
+    const status: ProjectionStatus = { state: 'starting', error: null, tickedAt: 0 };
+    const parts = {
+      pool,
+      log,
+      transport,
+      cache: memoryCache(),
+      logger: pino({ level: 'silent' }),
+      runtime: systemRuntime,
+    };
+    loops.push(runProjection(parts, catalog, status, stop.signal));
+    return status;
+  };
+
+  /** So many selections, each opened and then renamed so many times, of several tenants. */
+  async function write(selections: number, renames: number): Promise<string> {
+    const streams = Array.from({ length: selections }, () => `selection-${randomUUID()}`);
+    for (let revision = 0; revision <= renames; revision++) {
+      const results = await log.append(
+        streams.map((stream, index) => {
+          const event: DomainEvent =
+            revision === 0
+              ? {
+                  type: 'SelectionOpened',
+                  data: { name: 'name 0', purpose: null, copiedFrom: null, filter: null, filterPosition: null },
+                }
+              : { type: 'SelectionRenamed', data: { name: `name ${revision}` } };
+          return {
+            stream,
+            expected: revision === 0 ? ('none' as const) : revision - 1,
+            events: [
+              {
+                ...event,
+                id: randomUUID(),
+                metadata: {
+                  tenant: `tenant-${index % 7}`,
+                  recordedAt: new Date().toISOString(),
+                  actor: 'user-1',
+                  commandId: randomUUID(),
+                  requestHash: '',
+                  correlationId: randomUUID(),
+                  causationId: null,
+                  traceparent: null,
+                  schemaVersion: currentVersion(event.type),
+                },
+              },
+            ],
+          };
+        }),
+      );
+      if (results.some(({ outcome }) => outcome !== 'appended')) throw new Error('not appended');
+    }
+    return log.head();
+  }
+
+  async function settled(position: string): Promise<void> {
+    await expect
+      .poll(
+        async () => {
+          const behind = await pool.query(
+            "select 1 from projector.checkpoints where projection = 'catalog' and position < $1",
+            [position],
+          );
+          const all = await pool.query("select 1 from projector.checkpoints where projection = 'catalog'");
+          return (all.rowCount ?? 0) > 0 && behind.rowCount === 0;
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+  }
+
+  const names = async () =>
+    (await pool.query<{ name: string; revision: string }>('select name, revision from catalog_g1.selections')).rows;
+  const expectAll = async (selections: number, renames: number) => {
+    const rows = await names();
+    expect(rows).toHaveLength(selections);
+    expect(rows.every(({ name, revision }) => name === `name ${renames}` && Number(revision) === renames)).toBe(true);
+  };
+
+  test('applies what is in the log and what comes later', async () => {
+    await write(20, 2);
+    const status = run();
+    await settled(await log.head());
+    expect(status.state).toBe('running');
+    await settled(await write(5, 2));
+    await expectAll(25, 2);
+  });
+
+  test('loss, repetition and reordering on the way lose nothing and are counted', async () => {
+    const direct = directTransport(log, systemRuntime);
+    let seed = 42;
+    const random = () => {
+      seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+      return seed / 0x7fffffff;
+    };
+    const lossy: Transport = {
+      async *deliver(from, signal) {
+        for await (const { events, watermark } of direct.deliver(from, signal)) {
+          const scrambled = events
+            .filter(() => random() > 0.2)
+            .flatMap((event) => (random() < 0.2 ? [event, event] : [event]));
+          for (let index = scrambled.length - 1; index > 0; index--)
+            if (random() < 0.3)
+              [scrambled[index - 1], scrambled[index]] = [scrambled[index] as never, scrambled[index - 1] as never];
+          // Single deliveries, so that checkpoints move between them.
+          for (const event of scrambled) yield { events: [event], watermark: null };
+          yield { events: [], watermark };
+        }
+      },
+    };
+    const counted = async (metric: 'gaps' | 'duplicates') =>
+      (await projectorMetrics[metric].get()).values.reduce((sum, { value }) => sum + value, 0);
+    const before = { gaps: await counted('gaps'), duplicates: await counted('duplicates') };
+    run(lossy);
+    await settled(await write(15, 6));
+    await expectAll(15, 6);
+    expect(await counted('gaps')).toBeGreaterThan(before.gaps);
+    expect(await counted('duplicates')).toBeGreaterThan(before.duplicates);
+  });
+
+  test('of two projectors on the same slots exactly one wins each batch, and the work goes on', async () => {
+    const statuses = [run(), run(), run()];
+    for (let round = 0; round < 5; round++) await settled(await write(10, 3));
+    await expectAll(50, 3);
+    expect(statuses.map(({ state }) => state)).toEqual(['running', 'running', 'running']);
+  });
+
+  test('connections that are cut in the middle of batches neither lose nor double anything', async () => {
+    pool.on('error', () => undefined);
+    run();
+    const admin = new Pool({ connectionString: database.url, max: 1, application_name: 'cutter' });
+    for (let round = 0; round < 6; round++) {
+      const written = write(30, 3).catch(() => undefined);
+      await admin.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'cutter' and query like '%projector.checkpoints%'",
+      );
+      await written;
+    }
+    await admin.end();
+    await settled(await log.head());
+    const counted = await pool.query<{ revision: string; last: string }>(
+      `select s.revision, (select max(e.revision) from event_log.events e where e.stream = 'selection-' || s.id) as last from catalog_g1.selections s`,
+    );
+    expect(counted.rows.length).toBeGreaterThan(0);
+    expect(counted.rows.every(({ revision, last }) => revision === last)).toBe(true);
+  });
+
+  test('a log that was exchanged under the read models stops the projection, which says to rebuild', async () => {
+    const first = run();
+    await settled(await write(3, 1));
+    expect(first.state).toBe('running');
+    stop.abort();
+    await Promise.all(loops);
+    stop = new AbortController();
+    await pool.query('update projector.checkpoints set event_id = gen_random_uuid() where event_id is not null');
+    const second = run();
+    await expect.poll(() => second.error).toMatch(/npx cool-mint rebuild catalog/);
+  });
+});
