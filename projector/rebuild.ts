@@ -23,7 +23,7 @@ import {
   liveGeneration,
   lockProjection,
 } from '#projector/generations.ts';
-import type { Projection } from '#projector/projection.ts';
+import { type Projection, tablesOf } from '#projector/projection.ts';
 import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
 import { laterOf, type Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
@@ -218,6 +218,8 @@ async function rebuild(
           // Close behind the live one: what is left is small enough to be done under the lock.
           if (events - before < pageSize) break;
         }
+        // A table that was just filled has no statistics yet: its first queries would be planned blindly.
+        for (const table of tablesOf(projection)) await client.query(`analyze ${generation.schema}.${table.name}`);
         events += await swap(parts, client, projection, generation, checkpoints, rebuildId);
       } finally {
         client.release();

@@ -47,7 +47,7 @@ function rowsJson(table: TableOf): FragmentSqlToken {
   const related = (alias: FragmentSqlToken, id: FragmentSqlToken) => sql.fragment`
     left join ${table('related_records')} ${alias} on ${alias}.tenant = a.tenant and ${alias}.source = a.source and ${alias}.source_id = ${id}`;
   return sql.fragment`
-    select a.id, json_build_object(
+    select a.id, a.tenant, a.revision, a.deleted, a.sort_key, json_build_object(
       'id', a.id, 'revision', a.revision, 'kind', a.kind, 'subject', a.subject, 'status', a.status, 'closed', a.is_closed,
       'priority', a.priority, 'direction', a.direction, 'outcome', a.outcome, 'durationSeconds', a.duration_seconds,
       'occurredAt', ${utc(sql.fragment`a.occurred_at`)}, 'dueOn', a.due_on,
@@ -68,7 +68,7 @@ function rowsJson(table: TableOf): FragmentSqlToken {
 
 const pickedColumns = sql.fragment`a.id, a.tenant, a.revision, a.kind, a.subject, a.status, a.is_closed, a.priority, a.direction, a.outcome,
   a.duration_seconds, a.occurred_at, a.due_on, a.owner_id, a.account_id, a.who_id, a.what_id, a.names, a.source, a.source_id,
-  a.source_modified_at, a.content_hash, a.changed_at`;
+  a.source_modified_at, a.content_hash, a.changed_at, a.deleted`;
 
 export interface ListRequest {
   readonly tenant: string;
@@ -100,9 +100,9 @@ export async function listActivities(readModel: ReadModel, request: ListRequest)
         order by ${column} ${direction}, a.id ${direction} limit ${limit + 1}
       )
       select json_build_object(
-        'rows', (select coalesce(json_agg(json_build_object('row', r.row, 'key', p.sort_key::text)
-                   order by p.sort_key ${direction}, p.id ${direction}), '[]')
-                 from (${rowsJson(table)}) r join picked p on p.id = r.id),
+        'rows', (select coalesce(json_agg(json_build_object('row', r.row, 'key', r.sort_key::text)
+                   order by r.sort_key ${direction}, r.id ${direction}), '[]')
+                 from (${rowsJson(table)}) r),
         'total', (select count(*) from (select 1 from ${table('activities')} a where ${filterCondition(table, tenant, filter)} limit ${countedExactly + 1}) m)
       ))`,
   });
@@ -125,12 +125,12 @@ export async function readActivity(readModel: ReadModel, tenant: string, id: str
     shape: z.object({ row: activityRow, deleted: z.boolean(), snapshot: activitySnapshot }).nullable(),
     select: (table) => sql.fragment`(
       with picked as (
-        select ${pickedColumns}, a.deleted
+        select ${pickedColumns}, null as sort_key
         from ${table('activities')} a where a.tenant = ${tenant} and a.id = ${id}
       )
-      select json_build_object('row', r.row, 'deleted', p.deleted, 'snapshot', v.snapshot)
-      from (${rowsJson(table)}) r join picked p on p.id = r.id
-        join ${table('activity_versions')} v on v.tenant = p.tenant and v.id = p.id and v.revision = p.revision)`,
+      select json_build_object('row', r.row, 'deleted', r.deleted, 'snapshot', v.snapshot)
+      from (${rowsJson(table)}) r
+        join ${table('activity_versions')} v on v.tenant = r.tenant and v.id = r.id and v.revision = r.revision)`,
   });
   if (!answer.data) return null;
   const { row, deleted, snapshot } = answer.data;
