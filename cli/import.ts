@@ -1,5 +1,6 @@
 /** `cool-mint import`: files of a CRM into a tenant. */
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { CliError } from '#cli/cli-error.ts';
 import { cliConfig } from '#cli/config.ts';
@@ -82,7 +83,7 @@ async function importFiles(paths: readonly string[], options: ImportOptions): Pr
     end();
     if (json) return printDone(outcome, { source: chosen.source, tenant, skipped });
     print(
-      `Imported into ${tenant === null ? "the token's tenant" : `tenant ${tenant}`}, source ${chosen.source}: ${parts.map(({ label, object }) => `${plain(label)} (${object ?? 'NDJSON'})`).join(', ')}`,
+      `Imported into ${tenant === null ? "the token's tenant" : `tenant ${tenant}`}, source ${chosen.source}: ${parts.map(({ label, object }) => `${plain(path.basename(label))} (${object ?? 'NDJSON'})`).join(', ')}`,
     );
     await reportImport(
       client,

@@ -11,7 +11,7 @@ import { rebuildVerb } from '#cli/rebuild.ts';
 import { selectVerb } from '#cli/select.ts';
 import { statusVerb } from '#cli/status.ts';
 import { tokenVerb } from '#cli/token.ts';
-import { verb } from '#cli/verb.ts';
+import { sameVoice, verb } from '#cli/verb.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { UnreadableFile } from '#shared/source-records/unreadable-file.ts';
 
@@ -31,6 +31,8 @@ const startVerb = verb('start', 'Start everything on this machine; Ctrl-C stops 
 const program = new Command('cool-mint')
   .description('Activities of your CRM: import, select, export, and the audit trail behind it all.')
   .version(cliConfig().version)
+  .configureOutput(sameVoice)
+  .showHelpAfterError('("cool-mint --help" lists the verbs)')
   .addHelpText(
     'after',
     `

@@ -4,10 +4,10 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { z } from 'zod';
 import { ApiProblem, CliError } from '#cli/cli-error.ts';
 import type { Client } from '#cli/client.ts';
 import { keepTrying } from '#cli/retry.ts';
-import type { z } from 'zod';
 import type { manifestPart, SyncCounts } from '#shared/events/sync-run.ts';
 import type { Mapping } from '#shared/source-records/mapping.ts';
 

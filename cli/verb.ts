@@ -1,6 +1,11 @@
 /** What all verbs have in common: --json, an example under the help, and how to go on after a mistake. */
 import { Command, InvalidArgumentError } from 'commander';
 
+/** Mistakes in options read like all other messages. */
+export const sameVoice = {
+  outputError: (text: string, write: (text: string) => void) => write(text.replace(/^error: /, 'cool-mint: ')),
+};
+
 export function verb(name: string, about: string, examples: readonly string[]): Command {
   return new Command(name)
     .description(about)
@@ -10,6 +15,7 @@ export function verb(name: string, about: string, examples: readonly string[]): 
       'after',
       `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.map((each) => `  $ cool-mint ${each}`).join('\n')}`,
     )
+    .configureOutput(sameVoice)
     .showHelpAfterError(`("cool-mint ${name} --help" shows how)`);
 }
 

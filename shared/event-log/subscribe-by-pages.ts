@@ -13,7 +13,7 @@ export async function* subscribeByPages(
   after: Position,
   signal: AbortSignal,
   waiter: () => { readonly woken: WaitForAppend },
-  pageSize = 1_000,
+  pageSize = 500,
 ): AsyncGenerator<SubscriptionMessage> {
   let position = after;
   while (!signal.aborted) {

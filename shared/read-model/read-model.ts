@@ -3,7 +3,7 @@
  * read by one SQL statement, so by one snapshot; tables are named by the generation that is remembered, and where
  * another one turns out to be live the statement is made again. A demanded position is waited for before.
  */
-import { createPool, type DatabasePool, type FragmentSqlToken, type QuerySqlToken, SlonikError, sql } from 'slonik';
+import { createPool, type DatabasePool, type FragmentSqlToken, InvalidInputError, type QuerySqlToken, SlonikError, sql } from 'slonik';
 import { z } from 'zod';
 import type { Cache } from '#shared/cache/cache.ts';
 import type { Position } from '#shared/event-log/position.ts';
@@ -197,9 +197,11 @@ const sqlState = (error: unknown): string => {
   return '';
 };
 
-/** The driver's own error, whose code says whether it is transient; slonik wraps it. */
+/** What the driver itself said, whose code (or message, where the connection broke) tells what to do; slonik wraps it. */
 function driverError(error: unknown): unknown {
-  return error instanceof SlonikError && error.cause instanceof Error && sqlState(error.cause) !== ''
-    ? error.cause
-    : error;
+  // Of this one slonik keeps the message only; it is always 22P02, a text that is not of its type.
+  if (error instanceof InvalidInputError) return Object.assign(new Error(error.message), { code: '22P02' });
+  let cause = error;
+  while (cause instanceof SlonikError && cause.cause instanceof Error) cause = cause.cause;
+  return cause;
 }
