@@ -85,7 +85,7 @@ async function list(options: ActivitiesOptions): Promise<void> {
   const { data, total, asOf } = first.body;
   if (data.length === 0) return print(await emptyText(client, tenant, filter !== null, asOf));
 
-  const table = tableOf(columns, data, process.stdout.isTTY ? process.stdout.columns : null);
+  const table = tableOf(columns, data, process.stdout.isTTY ? process.stdout.columns || 80 : null);
   print(table.head());
   let shown = 0;
   for await (const rows of options.all ? allPages(client, query, first.body) : [data]) {

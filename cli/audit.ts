@@ -7,6 +7,7 @@ import { asOfText, bytes, count, note, plain, print, printJson } from '#cli/outp
 import { saveDownload } from '#cli/save-download.ts';
 import { shorten } from '#cli/table.ts';
 import { collectList, fromInstant, tenantFlag, tenantText, toInstant, verb, wholeNumber } from '#cli/verb.ts';
+import { eventDefinitions } from '#shared/events/event.ts';
 
 interface AuditOptions {
   readonly actor?: string;
@@ -67,6 +68,13 @@ export function auditQuery({
   correlation,
   allEvents,
 }: Omit<AuditOptions, 'limit' | 'out'>): URLSearchParams {
+  const unknown = action?.filter((each) => !Object.hasOwn(eventDefinitions, each)) ?? [];
+  if (unknown.length > 0)
+    throw new CliError(
+      `--action: there is no event ${unknown.join(', ')}. There are: ${Object.keys(eventDefinitions).join(', ')}.`,
+    );
+  if (entity !== undefined && !/^[a-z]+-[\w-]{1,80}$/.test(entity))
+    throw new CliError(`--entity: expected what the id is of, and the id, such as selection-${entity}.`);
   const query = new URLSearchParams();
   if (actor !== undefined) query.set('actor', actor);
   for (const each of action ?? []) query.append('action', each);

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // The `cool-mint` command: cli/main.ts under Node 24, in the caller's working folder.
 import { join } from 'node:path';
-import { prepare, projectRoot, runChild, runMain } from '../scripts/node24.mjs';
+import { flags, prepare, projectRoot, runChild, runMain, serviceFlags } from '../scripts/node24.mjs';
 
 runMain(async () => {
   const node24 = await prepare();
   const main = join(projectRoot, 'cli', 'main.ts');
-  return runChild(node24, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)]);
+  const args = process.argv.slice(2);
+  return runChild(node24, [...(args[0] === 'start' ? serviceFlags : flags), main, ...args]);
 });

@@ -8,6 +8,12 @@ export class CliError extends Error {
 /** The service could not be reached, or was lost before it answered. */
 export class ConnectionLost extends CliError {
   override readonly name = 'ConnectionLost';
+  /** Without what to do about it. */
+  readonly reason: string;
+  constructor(reason: string, advice: string) {
+    super(`${reason}. ${advice}`);
+    this.reason = reason;
+  }
 }
 
 const shownErrors = 5;

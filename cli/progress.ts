@@ -53,7 +53,7 @@ export function progress({
       if (time - last < (json ? machineMilliseconds : terminalMilliseconds)) return;
       if (json) printJsonLine(machine());
       else if (terminal) {
-        terminal.write(`\r\u001b[K${progressText(state(), (terminal.columns ?? 80) - 1)}`);
+        terminal.write(`\r\u001b[K${progressText(state(), (terminal.columns || 80) - 1)}`);
         drawn = true;
       } else return;
       last = time;

@@ -41,7 +41,7 @@ export async function keepTrying<T>(
       }
       const delay = delayOf(error, attempt, connection);
       if (delay === null || waited + delay > seconds) throw error;
-      onWait?.(error instanceof ApiProblem ? error.problem.title : (error as Error).message, delay);
+      onWait?.(error instanceof ApiProblem ? error.problem.title : (error as ConnectionLost).reason, delay);
       await setTimeout(delay * 1000, undefined, signal ? { signal } : {});
       waited += delay;
     }

@@ -31,7 +31,7 @@ export async function start(): Promise<void> {
 }
 
 async function run(config: StartConfig, logger: Logger): Promise<void> {
-  const stop = stopSignal();
+  using stop = stopSignal();
   await checkPort(config.HOST, config.PORT, 'PORT');
   await checkPort(config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };

@@ -1,16 +1,11 @@
 // What the scripts in package.json run: "node scripts/bootstrap.mjs start|dev|test [arguments]".
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { prepare, projectRoot, runChild, runMain, SetupProblem } from './node24.mjs';
+import { prepare, projectRoot, runChild, runMain, SetupProblem, serviceFlags } from './node24.mjs';
 
 const main = join(projectRoot, 'cli', 'main.ts');
-const telemetry = pathToFileURL(join(projectRoot, 'shared', 'telemetry', 'start.ts')).href;
-// Node 24 calls some of what we use experimental; the warning would be no news to the user.
-const flags = ['--disable-warning=ExperimentalWarning'];
-
 const commands = {
-  start: (args) => [...flags, '--import', telemetry, main, 'start', ...args],
-  dev: (args) => [...flags, '--watch', '--import', telemetry, main, 'start', ...args],
+  start: (args) => [...serviceFlags, main, 'start', ...args],
+  dev: (args) => [...serviceFlags, '--watch', main, 'start', ...args],
   test: (args) => [join(projectRoot, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args],
 };
 

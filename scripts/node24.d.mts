@@ -1,4 +1,6 @@
 export const projectRoot: string;
+export const flags: string[];
+export const serviceFlags: string[];
 export function nodeProblem(version: string): string | null;
 export function prepare(root?: string): Promise<string>;
 export function runChild(program: string, args: string[]): Promise<number>;

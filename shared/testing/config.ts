@@ -5,3 +5,8 @@
 export function testFsync(): boolean {
   return process.env.TEST_FSYNC === 'on';
 }
+
+/** LONG=on runs the long forms of tests that also have a short one: more trials, more data, more crashes. */
+export function longTests(): boolean {
+  return process.env.LONG === 'on';
+}
