@@ -23,9 +23,9 @@ const startVerb = verb('start', 'Start everything on this machine; Ctrl-C stops 
     'after',
     '\nSettings: PORT, ADMIN_PORT, HOST, DATA_DIR, DEMO=off, DATABASE_URL.\nStandard output is JSON lines by itself wherever it is no terminal.',
   )
-  .action(async () => {
+  .action(async (options: { readonly json?: boolean }) => {
     const { start } = await import('./start.ts');
-    await start();
+    await start(options);
   });
 
 const program = new Command('cool-mint')

@@ -17,8 +17,9 @@ import { createLogger } from '#shared/telemetry/logger.ts';
 const packageFile = new URL('../package.json', import.meta.url);
 const tokenHours = 24 * 30;
 
-export async function start(): Promise<void> {
-  const config = startConfig();
+export async function start({ json = false }: { readonly json?: boolean } = {}): Promise<void> {
+  const given = startConfig();
+  const config = { ...given, pretty: given.pretty && !json };
   const logger = createLogger(config.LOG_LEVEL, config.pretty);
   try {
     await run(config, logger);

@@ -230,6 +230,15 @@ describe('the loop of a projection', () => {
     expect(counted.rows.every(({ revision, last }) => revision === last)).toBe(true);
   });
 
+  test('with nothing to do it goes on showing signs of life', async () => {
+    const status = run();
+    await settled(await write(1, 0));
+    for (let beat = 0; beat < 2; beat++) {
+      const seen = status.tickedAt;
+      await expect.poll(() => status.tickedAt, { timeout: 5_000 }).toBeGreaterThan(seen);
+    }
+  });
+
   test('a log that was exchanged under the read models stops the projection, which says to rebuild', async () => {
     const first = run();
     await settled(await write(3, 1));

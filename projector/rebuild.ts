@@ -67,7 +67,7 @@ export async function runRebuilds(parts: RebuildParts, projection: Projection, s
       const open = await openRebuild(parts.log, projection.name);
       if (open) await rebuild(parts, projection, open, signal);
       failures = 0;
-      if (!open) await parts.runtime.sleep(300, signal);
+      if (!open) await parts.runtime.sleep(500, signal);
     } catch (error) {
       if (signal.aborted) return;
       parts.logger.error(

@@ -99,7 +99,7 @@ async function runGeneration(
   }
   let checkpoints = await withClient(pool, (client) => loadCheckpoints(client, generation));
   await verifyCheckpoints(log, projection.name, checkpoints);
-  await publish(cache, generation, checkpoints, allSlots, []);
+  await publish(cache, generation, checkpoints, allSlots, null);
   status.state = 'running';
   status.error = null;
 
@@ -176,12 +176,14 @@ async function publish(
   generation: Generation,
   checkpoints: Checkpoints,
   slots: readonly number[],
-  events: readonly RecordedEvent[],
+  /** What was applied; null at the beginning. */
+  events: readonly RecordedEvent[] | null,
 ): Promise<void> {
   await cache.publish({
     projection: generation.projection.name,
     generation: generation.number,
-    tenants: new Map(events.map((event) => [event.metadata.tenant, event.position])),
+    assigned: events === null,
+    tenants: new Map((events ?? []).map((event) => [event.metadata.tenant, event.position])),
     slots: new Map(slots.map((slot) => [slot, checkpoints[slot]?.position as string])),
   });
 }

@@ -120,14 +120,13 @@ export function addSyncRunCommands(
         const { id, part } = request.params;
         const digest = digestOf(request);
         const body = request.body instanceof Readable ? request.body : Readable.from([]);
-        const received = await receivePart(parts, commandOf(request, runtime, { object, digest }), {
-          run: id,
-          part,
-          object: format === 'csv' ? object : null,
-          format,
-          digest,
-          body,
-        });
+        const asked = commandOf(request, runtime, { object, digest });
+        const content = { object: format === 'csv' ? object : null, format, digest } as const;
+        // Leaving early must not destroy the request: its sender would lose the answer. What is left is read and dropped.
+        const chunks = body.iterator({ destroyOnReturn: false });
+        const received = await receivePart(parts, asked, { run: id, part, ...content, body: chunks }).finally(() =>
+          body.resume(),
+        );
         reply.header('ETag', `"${received.revision}"`).header('Cool-Mint-Position', received.position);
         return reply.send(answer(id, false, received.state));
       },

@@ -101,6 +101,9 @@ async function makeRoom(
     return busy(`Sync run ${lease.run} of ${asked.source} is receiving a part. Wait for it, or cancel it.`);
   if (lease?.run && lease.run !== id) {
     const open = await loadState(parts, command.tenant, lease.run);
+    // Its process died after it had ended, and before it told the lease.
+    if (open?.state.status === 'completed')
+      await endRun(pool, command.tenant, asked.source, lease.run, watermarkOf(open.state));
     // The caller is answered with the open run itself.
     if (open && sameContent(open.state, asked)) return busy('The same content is being imported already.');
     if (open?.state.status === 'running') {
@@ -150,20 +153,18 @@ async function pastOf(
   return past.data;
 }
 
-/** After a run ended: the source is free for the next. */
+/** Full and incremental runs have seen the source up to here. */
+const watermarkOf = (state: SyncRunState): string | null =>
+  state.started?.mode === 'partial' ? null : state.latestStamp;
+
+/** After a run ended: the source is free for the next. A watermark is of completed runs only. */
 export async function freeSource(
   parts: KernelParts,
   command: Command,
   id: string,
-  ended: Accepted<SyncRunState>,
+  { state }: Accepted<SyncRunState>,
 ): Promise<void> {
-  const { state } = ended;
-  if (state.started)
-    await endRun(
-      parts.pool,
-      command.tenant,
-      state.started.source,
-      id,
-      state.started.mode === 'partial' ? null : state.latestStamp,
-    );
+  if (!state.started) return;
+  const watermark = state.status === 'completed' ? watermarkOf(state) : null;
+  await endRun(parts.pool, command.tenant, state.started.source, id, watermark);
 }

@@ -25,6 +25,7 @@ export const auditEntries: Table = {
   indexes: [
     '(tenant, position) where decision',
     '(tenant, stream, revision)',
+    '(tenant, event_id)',
     '(tenant, correlation_id)',
     '(tenant, actor, position)',
     '(tenant, recorded_at)',

@@ -8,6 +8,8 @@ import type { Position } from '#shared/event-log/position.ts';
 export interface Progress {
   readonly projection: string;
   readonly generation: number;
+  /** The projector has just begun: others may have changed anything up to the slots' checkpoints. */
+  readonly assigned: boolean;
   /** Position of the last change of each tenant that the batch touched. */
   readonly tenants: ReadonlyMap<string, Position>;
   /** Checkpoint of each slot that moved. */

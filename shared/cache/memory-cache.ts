@@ -9,7 +9,7 @@ const defaultBytes = 32 * 1024 * 1024;
 interface ProjectionProgress {
   generation: number;
   readonly tenants: LRUCache<string, Position>;
-  /** What tenants that are not listed stand at: the slot's checkpoint when it was first published. */
+  /** What tenants that are not listed stand at: the slot's checkpoint when its projector began. */
   readonly base: Map<number, Position>;
   readonly slots: Map<number, Position>;
 }
@@ -32,9 +32,13 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
   };
 
   return {
-    async publish({ projection, generation, tenants, slots }) {
+    async publish({ projection, generation, assigned, tenants, slots }) {
       const known = progressOf(projection, generation);
       if (known.generation !== generation) return;
+      if (assigned) {
+        known.tenants.clear();
+        known.base.clear();
+      }
       for (const [tenant, position] of tenants)
         known.tenants.set(tenant, laterOf(position, known.tenants.get(tenant) ?? position));
       for (const [slot, position] of slots) {

@@ -3,7 +3,15 @@
  * read by one SQL statement, so by one snapshot; tables are named by the generation that is remembered, and where
  * another one turns out to be live the statement is made again. A demanded position is waited for before.
  */
-import { createPool, type DatabasePool, type FragmentSqlToken, InvalidInputError, type QuerySqlToken, SlonikError, sql } from 'slonik';
+import {
+  createPool,
+  type DatabasePool,
+  type FragmentSqlToken,
+  InvalidInputError,
+  type QuerySqlToken,
+  SlonikError,
+  sql,
+} from 'slonik';
 import { z } from 'zod';
 import type { Cache } from '#shared/cache/cache.ts';
 import type { Position } from '#shared/event-log/position.ts';

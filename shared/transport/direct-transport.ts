@@ -38,8 +38,8 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
           marked = position;
           markedAt = now;
         }
-        if (events.length > 0 || due)
-          yield { events, watermark: due ? { position, time, previous: [...previous] } : null };
+        // Also where there is nothing to tell: whoever receives shows by it that it is alive.
+        yield { events, watermark: due ? { position, time, previous: [...previous] } : null };
       }
     },
   };
