@@ -1,15 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stopLeftOverPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
+import { type ReadyLine, startService, stopProcess } from './support/service-process.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const activities = 600;
 
 let dataDir: string;
@@ -19,45 +17,18 @@ beforeEach(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'cool-mint-start-'));
 });
 afterEach(async () => {
-  for (const child of children.splice(0))
-    if (child.exitCode === null && child.signalCode === null) await stop(child, 'SIGKILL');
+  for (const child of children.splice(0)) await stopProcess(child, 'SIGKILL');
   await stopLeftOverPostgres({ dataDir });
   await rm(dataDir, { recursive: true, force: true });
 });
 
-type Line = Record<string, unknown> & { event?: string; url: string; adminUrl: string; tokenFile: string };
-
-/** Starts the service as `npm start` does, and collects what it prints. */
 function start(env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'], {
-    cwd: root,
-    env: { ...process.env, PORT: '0', ADMIN_PORT: '0', DATA_DIR: dataDir, DEMO_ACTIVITIES: String(activities), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  const lines: string[] = [];
-  const errors: string[] = [];
-  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
-  const ready = new Promise<Line>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (text) => {
-      lines.push(text);
-      const line = JSON.parse(text) as Line;
-      if (line.event === 'ready') resolve(line);
-    });
-    child.once('exit', (code) => reject(new Error(`ended with ${code}: ${lines.at(-1)} ${errors.join('')}`)));
-  });
-  ready.catch(() => undefined);
-  return { child, lines, errors, ready };
+  const service = startService(dataDir, { DEMO_ACTIVITIES: String(activities), ...env });
+  children.push(service.child);
+  return service;
 }
 
-async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  const [code] = await exited;
-  return code as number | null;
-}
-
-async function api(ready: Line, route: string) {
+async function api(ready: ReadyLine, route: string) {
   const token = (await readFile(ready.tokenFile, 'utf8')).trim();
   const response = await fetch(`${ready.url}${route}`, { headers: { authorization: `Bearer ${token}` } });
   return { status: response.status, body: (await response.json()) as { total: { value: number }; data: unknown[] } };
@@ -79,7 +50,7 @@ describe('npm start', () => {
     expect(await (await fetch(ready.url)).text()).toContain('npx cool-mint token');
     const pidFile = path.join(dataDir, 'postgres', 'postmaster.pid');
     await stat(pidFile);
-    expect(await stop(first.child)).toBe(0);
+    expect(await stopProcess(first.child)).toBe(0);
     await expect(stat(pidFile)).rejects.toThrow(/ENOENT/);
     await expect(stat(path.join(dataDir, 'service.json'))).rejects.toThrow(/ENOENT/);
 
@@ -94,11 +65,17 @@ describe('npm start', () => {
   // From before Postgres is made to the middle of the demo data; what is printed marks the moments.
   test.each([
     ['as the first thing', () => true],
-    ['while the cluster is made', (lines: string[], ms: number) => lines.length > 0 || ms > 400],
-    ['when Postgres is up', (lines: string[]) => lines.some((line) => line.includes('embedded Postgres is up'))],
-    ['when the database is migrated', (lines: string[]) => lines.some((line) => line.includes('migrated'))],
-    ['when it listens', (lines: string[]) => lines.some((line) => line.includes('listening'))],
-    ['in the middle of the demo data', (lines: string[]) => lines.some((line) => line.includes('loading demo data'))],
+    ['while the cluster is made', (lines: readonly string[], ms: number) => lines.length > 0 || ms > 400],
+    [
+      'when Postgres is up',
+      (lines: readonly string[]) => lines.some((line) => line.includes('embedded Postgres is up')),
+    ],
+    ['when the database is migrated', (lines: readonly string[]) => lines.some((line) => line.includes('migrated'))],
+    ['when it listens', (lines: readonly string[]) => lines.some((line) => line.includes('listening'))],
+    [
+      'in the middle of the demo data',
+      (lines: readonly string[]) => lines.some((line) => line.includes('loading demo data')),
+    ],
   ])(
     'killed with -9 %s of the first start, the next start recovers and loads the demo data whole',
     async (_, moment) => {
@@ -107,13 +84,13 @@ describe('npm start', () => {
       await expect
         .poll(() => moment(first.lines, performance.now() - began), { interval: 5, timeout: 30_000 })
         .toBe(true);
-      await stop(first.child, 'SIGKILL');
+      await stopProcess(first.child, 'SIGKILL');
       const second = start();
       const ready = await second.ready;
       expect((await api(ready, '/api/v1/activities')).body.total.value).toBe(activities);
       const recorded = await api(ready, '/api/v1/audit?events=all&action=ActivityRecorded&limit=1');
       expect(recorded.body.total.value).toBe(activities);
-      expect(await stop(second.child)).toBe(0);
+      expect(await stopProcess(second.child)).toBe(0);
     },
     60_000,
   );
@@ -121,7 +98,7 @@ describe('npm start', () => {
   test('killed with -9 while it serves, the next start adopts the Postgres that was left', async () => {
     const first = start({ DEMO: 'off' });
     await first.ready;
-    await stop(first.child, 'SIGKILL');
+    await stopProcess(first.child, 'SIGKILL');
     const second = start({ DEMO: 'off' });
     await second.ready;
     expect(

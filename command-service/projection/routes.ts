@@ -49,7 +49,7 @@ export function addProjectionCommands(app: App, parts: KernelParts & { readonly 
     handler: async (request, reply) => {
       const { name } = request.params;
       const command = commandOf(request, parts.runtime, request.body ?? {});
-      const id = entityId(command.id, command.requestHash);
+      const id = entityId(command.id);
       const accepted = answerOf(
         reply,
         await run(command, name, (state) => startRebuild(state, name, id, request.body?.reason ?? null)),

@@ -106,7 +106,7 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     },
     handler: async (request, reply) => {
       const command = commandOf(request, runtime, request.body);
-      const id = entityId(command.id, command.requestHash);
+      const id = entityId(command.id);
       const { name, purpose } = request.body;
       const result = await handleCommand(parts, command, {
         ...targetOf(command, id),
@@ -156,7 +156,7 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     schema: { tags, summary: 'Open a selection', headers, body: openSelectionBody, response: { 201: selectionAnswer } },
     handler: async (request, reply) => {
       const command = commandOf(request, runtime, request.body);
-      const id = entityId(command.id, command.requestHash);
+      const id = entityId(command.id);
       const empty = { copiedFrom: null, items: [], ...givenByIds, freeze: false, position: log.start };
       return opened(reply, id, await run(command, id, (state) => openSelection(state, { ...request.body, ...empty })));
     },
@@ -311,7 +311,7 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     handler: async (request, reply) => {
       const command = { ...commandOf(request, runtime, request.body ?? {}), ifMatch: null };
       const original = await load(command.tenant, request.params.id);
-      const id = entityId(command.id, command.requestHash);
+      const id = entityId(command.id);
       const result = await run(command, id, (state) =>
         openSelection(state, {
           name: request.body?.name ?? `Copy of ${original.name}`.slice(0, 200),

@@ -11,7 +11,7 @@ import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
 import { cancelSyncRun, type SyncRunState, startSyncRun, syncRunEvolution } from '#command-service/sync-run/decider.ts';
 import { beginRun, endRun, type Lease, readLease } from '#command-service/sync-run/lease.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
-import { entityId, streamName } from '#shared/events/stream-name.ts';
+import { commandId, entityId, streamName } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
 import { noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
 
@@ -31,7 +31,7 @@ export async function startRun(
   command: Command,
   asked: Asked,
 ): Promise<StartedRun | Refusal> {
-  const id = entityId(command.id, command.requestHash);
+  const id = entityId(command.id);
   const target = (run: string) => ({
     tenant: command.tenant,
     stream: streamName.syncRun(run),
@@ -109,7 +109,7 @@ async function makeRoom(
     if (open?.state.status === 'running') {
       const cancelled = await handleCommand(
         parts,
-        { ...command, id: entityId(command.id, `cancel ${lease.run}`), ifMatch: null },
+        { ...command, id: commandId(command.tenant, command.actor, `cancel ${lease.run}`, command.id), ifMatch: null },
         {
           tenant: command.tenant,
           stream: streamName.syncRun(lease.run),

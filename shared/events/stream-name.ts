@@ -26,8 +26,8 @@ export const relatedRecordId = (tenant: string, source: string, sourceId: string
 export const commandId = (tenant: string, actor: string, target: string, key: string) =>
   identity('command', tenant, actor, target, key);
 
-/** The id of what a command makes. */
-export const entityId = (command: string, requestHash: string) => identity('entity', command, requestHash);
+/** The id of what a command makes. Not of what was asked for: another request under the same key meets the first one. */
+export const entityId = (command: string) => identity('entity', command);
 
 /** The id of the index-th event of a command. */
 export const commandEventId = (command: string, requestHash: string, index: number) =>

@@ -19,6 +19,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { Histogram } from 'prom-client';
+import { z } from 'zod';
 import type { Caller, Permission } from '#shared/access/permissions.ts';
 import type { VerifyToken } from '#shared/access/verify-token.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
@@ -75,7 +76,12 @@ export function createApp(options: { readonly verifyToken: VerifyToken; readonly
 
   // Checked when all is added: a plugin's own routes are marked by the scope that registers it, after this hook.
   const routes: RouteOptions[] = [];
-  app.addHook('onRoute', (route) => void routes.push(route));
+  app.addHook('onRoute', (route) => {
+    routes.push(route);
+    // A parameter that a route does not have is refused everywhere: it would be answered as if nothing had been asked.
+    if (route.config?.permission && route.schema && !route.schema.querystring)
+      route.schema = { ...route.schema, querystring: z.strictObject({}) };
+  });
   app.addHook('onReady', async () => {
     const open = routes.filter(({ config }) => !config?.permission && !config?.public);
     if (open.length > 0)
@@ -84,9 +90,11 @@ export function createApp(options: { readonly verifyToken: VerifyToken; readonly
       );
   });
   app.decorateRequest('caller');
+  // Else JSON that is sent as text would be taken for a text.
+  app.removeContentTypeParser('text/plain');
   addTracing(app);
   addAccess(app, options.verifyToken);
-  addErrors(app);
+  addErrors(app, routes);
   addClosing(app);
   return app;
 }
@@ -160,11 +168,17 @@ function addAccess(app: App, verifyToken: VerifyToken): void {
   });
 }
 
-function addErrors(app: App): void {
+/** The methods of the routes whose pattern fits a path. */
+function methodsAt(routes: readonly RouteOptions[], path: string): string[] {
+  const segments = path.split('/');
+  const fits = (pattern: readonly string[]) =>
+    pattern.length === segments.length && pattern.every((part, at) => part.startsWith(':') || part === segments[at]);
+  return [...new Set(routes.filter(({ url }) => fits(url.split('/'))).flatMap(({ method }) => method))];
+}
+
+function addErrors(app: App, routes: readonly RouteOptions[]): void {
   app.setNotFoundHandler((request, reply) => {
-    const methods = app.supportedMethods.filter((method) =>
-      app.hasRoute({ method, url: request.url.split('?')[0] as string }),
-    );
+    const methods = methodsAt(routes, request.url.split('?')[0] as string);
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     const refusal = refuse(
       methods.length > 0 ? 'method-not-allowed' : 'not-found',

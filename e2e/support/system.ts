@@ -1,0 +1,98 @@
+/** The whole system in this process, on a database of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pino } from 'pino';
+import { startConfig } from '#cli/start/config.ts';
+import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
+import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { type Api, createApi, type Json, type Who } from './api.ts';
+import { type ReadModelRows, readModelRows } from './read-model-rows.ts';
+
+export interface System extends AsyncDisposable {
+  readonly machine: OneMachine;
+  readonly database: TestDatabase;
+  readonly dataDir: string;
+  /** Lines that were logged as an error. */
+  readonly errors: readonly Json[];
+  api(who: string | Who): Promise<Api>;
+  /** Resolves when every slot of every projection has reached the position (the head of the log where none is given). */
+  settle(position?: string): Promise<void>;
+  rows(): Promise<ReadModelRows>;
+  /** The whole log. */
+  events(): Promise<RecordedEvent[]>;
+  /** Stops it and starts it anew on the same database and data folder. */
+  restart(): Promise<void>;
+}
+
+export interface SystemOptions {
+  /** Awaited by the projector before each transaction. */
+  readonly pace?: () => Promise<void>;
+}
+
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  await using stack = new AsyncDisposableStack();
+  const database = await createTestDatabase();
+  stack.defer(() => database.drop());
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'cool-mint-e2e-'));
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const errors: Json[] = [];
+  const logger = pino({ level: 'error', base: null }, { write: (line: string) => void errors.push(JSON.parse(line)) });
+  const config = startConfig({
+    PORT: '0',
+    ADMIN_PORT: '0',
+    DEMO: 'off',
+    DATA_DIR: dataDir,
+    DATABASE_URL: database.url,
+    LOG_LEVEL: 'error',
+  });
+  const start = async () => {
+    const { pace } = options;
+    const started = await startOneMachine({ config, version: '0.0.0-test', logger, ...(pace ? { pace } : {}) });
+    while (!(await fetch(`${started.adminUrl}/health/ready`)).ok) await wait(10);
+    return started;
+  };
+  let machine = await start();
+  stack.defer(() => machine[Symbol.asyncDispose]());
+  const owned = stack.move();
+
+  return {
+    get machine() {
+      return machine;
+    },
+    database,
+    dataDir,
+    errors,
+    api: (who) => createApi(machine.url, dataDir, typeof who === 'string' ? { tenant: who } : who),
+    async settle(position) {
+      const wanted = position ?? (await machine.log.head());
+      for (;;) {
+        const behind = await machine.pool.query(
+          `select 1 from projector.projections p
+             join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
+           where c.position < $1 limit 1`,
+          [wanted],
+        );
+        if (behind.rowCount === 0) return;
+        await wait(10);
+      }
+    },
+    rows: () => readModelRows(machine.pool),
+    async events() {
+      const all: RecordedEvent[] = [];
+      for (let after = machine.log.start, end = false; !end; ) {
+        const page = await machine.log.readAll(after, 5_000);
+        all.push(...page.events);
+        ({ position: after, end } = page);
+      }
+      return all;
+    },
+    async restart() {
+      await machine[Symbol.asyncDispose]();
+      machine = await start();
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
