@@ -8,15 +8,16 @@
 import type { Pool } from 'pg';
 import type { Command } from '#command-service/command.ts';
 import type { Decision, Evolution } from '#command-service/decision.ts';
+import { eventMetadata } from '#command-service/event-metadata.ts';
 import { appendableRuns, completePlannedAppend, planAppend } from '#command-service/planned-appends.ts';
 import { recordOrigin } from '#command-service/request-origins.ts';
 import type { EventLog, Expected, NewEvent } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
-import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
 import { commandEventId } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
-import { currentTraceparent, inSpan } from '#shared/telemetry/span.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
 
 const attempts = 20;
 
@@ -152,22 +153,12 @@ async function hasPlan(pool: Pool, stream: string): Promise<boolean> {
 }
 
 /** An event of a command with its deterministic id. */
-export function newEvent(command: Command, tenant: string, event: DomainEvent, index: number): NewEvent {
+function newEvent(command: Command, tenant: string, event: DomainEvent, index: number): NewEvent {
   encodeEvent(event);
   return {
     id: commandEventId(command.id, command.requestHash, index),
     type: event.type,
     data: event.data,
-    metadata: {
-      tenant,
-      recordedAt: command.now.toISOString(),
-      actor: command.actor,
-      commandId: command.id,
-      requestHash: command.requestHash,
-      correlationId: command.correlationId,
-      causationId: null,
-      traceparent: currentTraceparent(),
-      schemaVersion: currentVersion(event.type),
-    },
+    metadata: eventMetadata(command, tenant, event.type, command.now),
   };
 }

@@ -1,5 +1,4 @@
-/** Writes docs/events.md from the schemas of the events. `npm run docs`; a test fails when it is behind. */
-import { writeFile } from 'node:fs/promises';
+/** docs/events.md, made of the schemas of the events. */
 import { z } from 'zod';
 import { eventsByCategory } from '#shared/events/event.ts';
 import { eventMetadata } from '#shared/events/metadata.ts';
@@ -76,5 +75,3 @@ ${sections.join('\n\n')}
 }
 
 export const eventsDocFile = new URL('../docs/events.md', import.meta.url);
-
-if (process.argv[1] === new URL(import.meta.url).pathname) await writeFile(eventsDocFile, eventsDoc());
