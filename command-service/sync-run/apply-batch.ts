@@ -7,6 +7,8 @@
  */
 
 import { activityEvent, decideActivity, type HeldActivity } from '#command-service/activity/decider.ts';
+import type { Command } from '#command-service/command.ts';
+import { eventMetadata } from '#command-service/event-metadata.ts';
 import {
   decideRelatedRecord,
   type HeldRelatedRecord,
@@ -16,10 +18,10 @@ import { noCounts } from '#command-service/sync-run/decider.ts';
 import type { RecordOutcome } from '#command-service/sync-run/record-age.ts';
 import type { EventLog, RecordedEvent, StreamAppend } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
-import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
 import { newSalt } from '#shared/events/content-hash.ts';
 import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
-import type { EventMetadata, SyncPlace } from '#shared/events/metadata.ts';
+import type { SyncPlace } from '#shared/events/metadata.ts';
 import { activityId, relatedRecordId, streamName, syncEventId } from '#shared/events/stream-name.ts';
 import type { SyncCounts } from '#shared/events/sync-run.ts';
 import type { SourceRecord } from '#shared/source-records/source-record.ts';
@@ -29,11 +31,9 @@ export interface BatchContext {
   readonly source: string;
   readonly watermark: string | null;
   readonly place: SyncPlace;
-  /** What the events' metadata says beside tenant, version and place. */
-  readonly metadata: Pick<
-    EventMetadata,
-    'recordedAt' | 'actor' | 'commandId' | 'requestHash' | 'correlationId' | 'traceparent'
-  >;
+  /** What the events come from. */
+  readonly command: Command;
+  readonly now: Date;
 }
 
 export interface BatchReject {
@@ -144,13 +144,7 @@ export async function applyBatch(
             id: syncEventId(stream, place.run, place.part, place.batch),
             type: judged.event.type,
             data: judged.event.data,
-            metadata: {
-              ...context.metadata,
-              tenant,
-              causationId: null,
-              schemaVersion: currentVersion(judged.event.type),
-              sync: place,
-            },
+            metadata: { ...eventMetadata(context.command, tenant, judged.event.type, context.now), sync: place },
           },
         ],
       });

@@ -9,15 +9,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Command } from '#command-service/command.ts';
+import { eventMetadata } from '#command-service/event-metadata.ts';
 import { recordOrigin } from '#command-service/request-origins.ts';
 import { type AppliedBatch, applyBatch } from '#command-service/sync-run/apply-batch.ts';
 import { type SyncRunState, syncRunEvolution } from '#command-service/sync-run/decider.ts';
 import { holdLease, leaseSeconds, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
-import { currentVersion, decodeEvent, encodeEvent } from '#shared/events/codec.ts';
-import type { EventData, EventType } from '#shared/events/event.ts';
-import type { EventMetadata } from '#shared/events/metadata.ts';
+import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
+import type { EventData } from '#shared/events/event.ts';
 import { commandEventId, streamName } from '#shared/events/stream-name.ts';
 import { orThrow, ProblemError, refuse } from '#shared/http/problem.ts';
 import type { ReadModel } from '#shared/read-model/read-model.ts';
@@ -26,7 +26,7 @@ import { mappingSchema } from '#shared/source-records/mapping.ts';
 import { readRecords } from '#shared/source-records/read-records.ts';
 import type { SourceRecord } from '#shared/source-records/source-record.ts';
 import { UnreadableFile } from '#shared/source-records/unreadable-file.ts';
-import { currentTraceparent, inSpan } from '#shared/telemetry/span.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
 
 export interface PartRequest {
   readonly run: string;
@@ -167,14 +167,8 @@ async function receive(
           source,
           watermark,
           place,
-          metadata: {
-            recordedAt: parts.runtime.now().toISOString(),
-            actor: command.actor,
-            commandId: command.id,
-            requestHash: command.requestHash,
-            correlationId: command.correlationId,
-            traceparent: currentTraceparent(),
-          },
+          command,
+          now: parts.runtime.now(),
         }),
     );
     current = await tellBatch(parts, command, request, current, batch, last, applied);
@@ -235,20 +229,6 @@ async function* hashed(
   }
 }
 
-function runMetadata(parts: ReceiveParts, command: Command, type: EventType): EventMetadata {
-  return {
-    tenant: command.tenant,
-    recordedAt: parts.runtime.now().toISOString(),
-    actor: command.actor,
-    commandId: command.id,
-    requestHash: command.requestHash,
-    correlationId: command.correlationId,
-    causationId: null,
-    traceparent: currentTraceparent(),
-    schemaVersion: currentVersion(type),
-  };
-}
-
 async function failRun(
   parts: ReceiveParts,
   command: Command,
@@ -257,7 +237,7 @@ async function failRun(
   error: string,
 ): Promise<void> {
   const event = encodeEvent({ type: 'SyncFailed', data: { totals: current.state.totals, error, resumeAt: null } });
-  const metadata = runMetadata(parts, command, 'SyncFailed');
+  const metadata = eventMetadata(command, command.tenant, 'SyncFailed', parts.runtime.now());
   const id = commandEventId(request.run, 'failed', 0);
   await parts.log.append([
     { stream: streamName.syncRun(request.run), expected: current.revision, events: [{ id, ...event, metadata }] },
@@ -288,7 +268,7 @@ async function tellBatch(
     },
   });
   const stream = streamName.syncRun(request.run);
-  const metadata = runMetadata(parts, command, 'SyncBatchApplied');
+  const metadata = eventMetadata(command, command.tenant, 'SyncBatchApplied', parts.runtime.now());
   const id = commandEventId(request.run, `${request.part}`, batch);
   const [result] = await parts.log.append([
     { stream, expected: current.revision, events: [{ id, ...event, metadata }] },

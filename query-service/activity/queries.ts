@@ -1,7 +1,7 @@
 /** What is asked of the catalog about activities. One query a function; each is one statement, as of one position. */
 import { type FragmentSqlToken, sql } from 'slonik';
 import { z } from 'zod';
-import { type ActivityRow, activityRow } from '#query-service/activity/shapes.ts';
+import { type ActivityRow, activityRow, activityVersion } from '#query-service/activity/shapes.ts';
 import { type FieldChange, versionChanges } from '#query-service/activity/version-changes.ts';
 import type { ActivityFilter } from '#shared/activity-filter/activity-filter.ts';
 import { accountOf, filterCondition } from '#shared/activity-filter/filter-sql.ts';
@@ -149,16 +149,7 @@ export async function readActivity(readModel: ReadModel, tenant: string, id: str
   };
 }
 
-const versionRow = z.object({
-  revision: z.int(),
-  type: z.string(),
-  recordedAt: z.string(),
-  actor: z.string(),
-  correlationId: z.string(),
-  syncRun: z.string().nullable(),
-  position: z.string(),
-  snapshot: activitySnapshot,
-});
+const versionRow = activityVersion.omit({ changes: true, version: true }).extend({ snapshot: activitySnapshot });
 
 /** Versions, newest first, each with what changed against the one before. */
 export async function readHistory(
