@@ -11,5 +11,7 @@ export function createPool(databaseUrl: string, name: string, size: number, logg
     keepAlive: true,
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection was cut'));
+  // A client that has left the pool (at its end) may still hear that the server went away: nobody else would listen.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
