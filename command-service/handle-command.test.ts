@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Command } from '#command-service/command.ts';
 import type { Decision } from '#command-service/decision.ts';
@@ -16,6 +17,7 @@ import {
 import { type EventLog, LogUnavailable } from '#shared/event-log/event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { commandId, streamName } from '#shared/events/stream-name.ts';
+import { createPool } from '#shared/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 
 const tenant = 'acme';
@@ -25,7 +27,7 @@ let log: EventLog;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = new Pool({ connectionString: database.url });
+  pool = createPool(database.url, 'test', 10, pino({ level: 'silent' }));
   log = await postgresEventLog({ pool, directUrl: database.url });
 });
 afterAll(async () => {

@@ -13,12 +13,14 @@ import { positionOf } from '#shared/event-log/position.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { currentVersion } from '#shared/events/codec.ts';
 import type { DomainEvent } from '#shared/events/event.ts';
+import { createPool } from '#shared/postgres/pool.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { directTransport } from '#shared/transport/direct-transport.ts';
 import { allSlots, slotOf } from '#shared/transport/slot.ts';
 import type { Delivery, Transport } from '#shared/transport/transport.ts';
 
+const silent = pino({ level: 'silent' });
 const catalog = projections.find(({ name }) => name === 'catalog') as (typeof projections)[number];
 const at = (number: number) => positionOf('00000001', number);
 
@@ -70,7 +72,7 @@ describe('the loop of a projection', () => {
 
   beforeEach(async () => {
     database = await createTestDatabase();
-    pool = new Pool({ connectionString: database.url, max: 10 });
+    pool = createPool(database.url, 'test', 10, silent);
     log = await postgresEventLog({ pool, directUrl: database.url });
     stop = new AbortController();
     loops = [];

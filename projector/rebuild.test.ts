@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Projection } from '#projector/projection.ts';
@@ -12,11 +12,14 @@ import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent } from '#shared/events/event.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
+import { createPool } from '#shared/postgres/pool.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { directTransport } from '#shared/transport/direct-transport.ts';
 
 const catalog = projections.find(({ name }) => name === 'catalog') as Projection;
+
+const silent = pino({ level: 'silent' });
 
 let database: TestDatabase;
 let pool: Pool;
@@ -26,7 +29,7 @@ let loops: Promise<void>[];
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  pool = new Pool({ connectionString: database.url, max: 10 });
+  pool = createPool(database.url, 'test', 10, silent);
   log = await postgresEventLog({ pool, directUrl: database.url });
   stop = new AbortController();
   loops = [];

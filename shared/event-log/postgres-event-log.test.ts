@@ -3,14 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Pool } from 'pg';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventLogContract, newEvent } from '#shared/event-log/contract.ts';
 import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
+import { createPool } from '#shared/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 
 async function openLog(database: TestDatabase) {
-  const pool = new Pool({ connectionString: database.url, max: 5 });
+  const pool = createPool(database.url, 'test', 5, pino({ level: 'silent' }));
   const log = await postgresEventLog({ pool, directUrl: database.url });
   return {
     log,
