@@ -218,6 +218,8 @@ async function rebuild(
           // Close behind the live one: what is left is small enough to be done under the lock.
           if (events - before < pageSize) break;
         }
+        // The last moment: what is swapped in is not given up any more.
+        if (await isFinished(log, projection.name, rebuildId)) throw new RebuildCancelled();
         // A table that was just filled has no statistics yet: its first queries would be planned blindly.
         for (const table of tablesOf(projection)) await client.query(`analyze ${generation.schema}.${table.name}`);
         events += await swap(parts, client, projection, generation, checkpoints, rebuildId);
@@ -230,7 +232,7 @@ async function rebuild(
     logger.info({ projection: projection.name, events }, 'rebuilt');
   } catch (error) {
     if (error instanceof RebuildCancelled) {
-      await inTransaction(pool, (client) => dropBuilding(client, projection, rebuildId));
+      await inTransaction(pool, (client) => dropBuilding(client, projection, null));
       return;
     }
     throw error;

@@ -29,7 +29,8 @@ export async function readLease(pool: Pool, tenant: string, source: string): Pro
 
 /**
  * Gives the run the next epoch, unless another run was begun since `seen` was read or its lease is held. A row that is
- * missing (a restored log) starts from `past`: what the log itself tells.
+ * missing (a restored log) starts from `past`: what the log itself tells. The run itself holds the lease until it is
+ * recorded: else one that is begun at the same moment would not find it in the log, and leave it running for ever.
  */
 export async function beginRun(
   pool: Pool,
@@ -40,12 +41,14 @@ export async function beginRun(
   past: { readonly epoch: number; readonly watermark: string | null },
 ): Promise<number | null> {
   const answer = await pool.query<{ epoch: string }>(
-    `insert into command.sync_leases as l (tenant, source, epoch, run, watermark) values ($1, $2, $3, $4, $5)
+    `insert into command.sync_leases as l (tenant, source, epoch, run, watermark, holder, expires_at)
+     values ($1, $2, $3, $4, $5, $4, now() + make_interval(secs => $7))
      on conflict (tenant, source) do update
-       set epoch = greatest(l.epoch, excluded.epoch - 1) + 1, run = excluded.run, holder = null, expires_at = null
-       where l.epoch = $6 and coalesce(l.expires_at <= now(), true)
+       set epoch = greatest(l.epoch, excluded.epoch - 1) + 1, run = excluded.run,
+           holder = excluded.holder, expires_at = excluded.expires_at
+       where l.epoch = $6 and (coalesce(l.expires_at <= now(), true) or l.holder = excluded.run)
      returning epoch`,
-    [tenant, source, past.epoch + 1, run, past.watermark, seen?.epoch ?? -1],
+    [tenant, source, past.epoch + 1, run, past.watermark, seen?.epoch ?? -1, leaseSeconds],
   );
   return answer.rows[0] ? Number(answer.rows[0].epoch) : null;
 }

@@ -73,7 +73,8 @@ async function loadRun(log: EventLog, tenant: string, run: string): Promise<Run>
   return { state, revision, position, started: state.started };
 }
 
-function checkPart(run: Run, request: PartRequest): void {
+/** Answers the digest that the content must have: what the request says, else what was announced; null: any. */
+function checkPart(run: Run, request: PartRequest): string | null {
   const { state, started } = run;
   if (state.status !== 'running')
     throw new ProblemError(refuse('sync-run-ended', `The sync run is ${state.status}. Start another one.`));
@@ -92,13 +93,14 @@ function checkPart(run: Run, request: PartRequest): void {
     throw new ProblemError(
       refuse('invalid-content', `Part ${request.part} was announced as ${announced.object ?? 'NDJSON'}.`),
     );
+  return request.digest ?? expected;
 }
 
-export async function receivePart(parts: ReceiveParts, command: Command, request: PartRequest): Promise<ReceivedPart> {
+export async function receivePart(parts: ReceiveParts, command: Command, asked: PartRequest): Promise<ReceivedPart> {
   const { pool, log, runtime } = parts;
   const { tenant } = command;
-  const run = await loadRun(log, tenant, request.run);
-  checkPart(run, request);
+  const run = await loadRun(log, tenant, asked.run);
+  const request: PartRequest = { ...asked, digest: checkPart(run, asked) };
   const { source } = run.started;
   const holder = randomUUID();
   const hold = async () => {
@@ -157,6 +159,11 @@ async function receive(
     check();
     const known = current.state.parts.get(request.part);
     if (known && batch < known.batches) return;
+    // Its last batch may have been a short one: going on behind it would leave a gap that nobody sees.
+    if (known?.whole)
+      throw new ProblemError(
+        refuse('digest-differs', `Part ${request.part} was whole before, and is longer now. Start another run.`),
+      );
     const place = { run: request.run, epoch, part: request.part, batch };
     const applied = await inSpan(
       'sync batch',

@@ -124,8 +124,12 @@ export function addSyncRunCommands(
         const content = { object: format === 'csv' ? object : null, format, digest } as const;
         // Leaving early must not destroy the request: its sender would lose the answer. What is left is read and dropped.
         const chunks = body.iterator({ destroyOnReturn: false });
-        const received = await receivePart(parts, asked, { run: id, part, ...content, body: chunks }).finally(() =>
-          body.resume(),
+        const received = await receivePart(parts, asked, { run: id, part, ...content, body: chunks }).finally(
+          async () => {
+            // An iterator that still listens would keep what is left, and the connection would hang for ever.
+            await chunks.return?.();
+            body.resume();
+          },
         );
         reply.header('ETag', `"${received.revision}"`).header('Cool-Mint-Position', received.position);
         return reply.send(answer(id, false, received.state));

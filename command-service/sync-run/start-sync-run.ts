@@ -9,7 +9,7 @@ import type { Command } from '#command-service/command.ts';
 import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from '#command-service/handle-command.ts';
 import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
 import { cancelSyncRun, type SyncRunState, startSyncRun, syncRunEvolution } from '#command-service/sync-run/decider.ts';
-import { beginRun, endRun, type Lease, readLease } from '#command-service/sync-run/lease.ts';
+import { beginRun, endRun, type Lease, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import { commandId, entityId, streamName } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
@@ -58,6 +58,8 @@ export async function startRun(
         requestedBy: command.actor,
       }),
   });
+  // Recorded or not, it is no longer being begun.
+  await releaseLease(parts.pool, command.tenant, asked.source, id, id);
   if (started.outcome !== 'refused') return { outcome: 'started', id, resumed: false, run: started };
   const open = started.code === 'sync-run-busy' ? await openRun(parts, command, asked) : null;
   return open ?? started;
@@ -97,7 +99,7 @@ async function makeRoom(
   const { pool } = parts;
   const busy = (detail: string) => refuse('sync-run-busy', detail, { retryAfter: 2 });
   const lease = await readLease(pool, command.tenant, asked.source);
-  if (lease?.held)
+  if (lease?.held && lease.run !== id)
     return busy(`Sync run ${lease.run} of ${asked.source} is receiving a part. Wait for it, or cancel it.`);
   if (lease?.run && lease.run !== id) {
     const open = await loadState(parts, command.tenant, lease.run);

@@ -63,6 +63,9 @@ export function apiWithToken(url: string, token: string, tenant: string, actor: 
         ...options.headers,
       },
       body: sent as string | null,
+      signal: AbortSignal.timeout(60_000),
+    }).catch((error: Error) => {
+      throw new Error(`${method} ${path}: ${error.message}`, { cause: error });
     });
     const text = await response.text();
     const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');

@@ -30,7 +30,12 @@ function comparable(row: PlainRow): PlainRow {
 export function importedRows(rows: ReadModelRows, tenant: string): Record<string, PlainRow[]> {
   const of = (table: string) => {
     const own = (rows.get(`catalog.${table}`) ?? []).filter((row) => row['tenant'] === tenant).map(comparable);
-    const key = (row: PlainRow) => JSON.stringify([row['source'] ?? (row['snapshot'] as Json).source, row['source_id'] ?? (row['snapshot'] as Json).sourceId, row['revision']]);
+    const key = (row: PlainRow) =>
+      JSON.stringify([
+        row['source'] ?? (row['snapshot'] as Json).source,
+        row['source_id'] ?? (row['snapshot'] as Json).sourceId,
+        row['revision'],
+      ]);
     return own.sort((a, b) => (key(a) < key(b) ? -1 : 1));
   };
   return { activities: of('activities'), versions: of('activity_versions'), related: of('related_records') };
