@@ -11,6 +11,7 @@ import type { Decision, Evolution } from '#command-service/decision.ts';
 import { eventMetadata } from '#command-service/event-metadata.ts';
 import { appendableRuns, completePlannedAppend, planAppend } from '#command-service/planned-appends.ts';
 import { recordOrigin } from '#command-service/request-origins.ts';
+import { serialiseEvent, tooLarge } from '#shared/event-log/event-bytes.ts';
 import type { EventLog, Expected, NewEvent } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
 import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
@@ -105,6 +106,14 @@ async function attemptCommand<State, Resolved extends object>(
   const events = decision.events.map((event, index) => newEvent(command, tenant, event, index));
   const expected: Expected = stored.length === 0 ? 'none' : stored.length - 1;
   await recordOrigin(pool, command);
+  for (const event of events) {
+    const refusal = tooLarge([serialiseEvent(event)]);
+    if (refusal)
+      return refuse(
+        'too-large',
+        `One of its events would take ${refusal.bytes} bytes; ${refusal.limit} are the limit.`,
+      );
+  }
   if (appendableRuns(events).length > 1) {
     if (!(await planAppend(pool, tenant, stream, expected, events))) {
       await completePlannedAppend(pool, log, stream);
@@ -121,11 +130,9 @@ async function attemptCommand<State, Resolved extends object>(
   if (result?.outcome === 'too-large')
     return refuse('too-large', `It would take ${result.bytes} bytes; ${result.limit} are the limit.`);
   if (result?.outcome !== 'appended') return 'conflict';
-  const written = decision.events.map((event, index): StoredEvent => {
-    const { id, metadata } = events[index] as NewEvent;
-    // Only the position of the last is known, and only that one is told.
-    return { ...event, id, metadata, stream, revision: stored.length + index, position: result.position as Position };
-  });
+  // The same command may have been under way twice, and decided differently: what the log holds is the answer.
+  const after = (await Array.fromAsync(log.readStream(tenant, stream, stored.length))).map(decodeEvent);
+  const written = after.slice(0, events.length);
   return accepted('recorded', evolution, [...stored, ...written], written);
 }
 

@@ -25,6 +25,17 @@ function ifMatchOf(header: string | undefined): number | null {
   return Number(revision);
 }
 
+/** Text that is no valid Unicode has no canonical form; it could not be stored as it is either. */
+function canonicalText(asked: unknown): string {
+  try {
+    return canonicalize(asked ?? null) ?? 'null';
+  } catch {
+    throw new ProblemError(
+      refuse('invalid-content', 'A text in the request is no valid Unicode (half of a surrogate pair).'),
+    );
+  }
+}
+
 /**
  * The command that a request asks for. `asked` is what counts as "the same request" beside the path: the parsed body,
  * or the digest of a streamed one.
@@ -37,9 +48,7 @@ export function commandOf(request: FastifyRequest, runtime: Runtime, asked: unkn
     tenant,
     actor,
     id: commandId(tenant, actor, target, typeof key === 'string' ? key : randomUUID()),
-    requestHash: createHash('sha256')
-      .update(canonicalize(asked ?? null) ?? 'null')
-      .digest('hex'),
+    requestHash: createHash('sha256').update(canonicalText(asked)).digest('hex'),
     correlationId: request.id,
     now: runtime.now(),
     ifMatch: ifMatchOf(request.headers['if-match']),

@@ -236,6 +236,18 @@ async function ask(draw: ReturnType<typeof random>, last: { position: string }):
 test(`${answersWanted} answers while catalog is rebuilt and swapped under concurrent commands are each what the log held at their own position`, {
   timeout: 180_000,
 }, async () => {
+  // What only a discarded selection holds is not selected.
+  for (const tenant of tenants) {
+    const api = apis.get(tenant)!;
+    const { body, position } = await api.ok(api.post('/selections', { name: 'Thrown away' }), 201);
+    const rest = { filter: { selected: false } };
+    const path = `/selections/${body.id}`;
+    expect(
+      (await api.ok(api.post(`${path}/activities`, rest, { 'Cool-Mint-Min-Position': position }))).body.count,
+    ).toBeGreaterThan(0);
+    await api.ok(api.post(`${path}/discard`));
+    selections.get(tenant)!.push(body.id);
+  }
   const last = { position: '' };
   const asked: Asked[] = [];
   let swaps = 0;

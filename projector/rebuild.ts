@@ -59,11 +59,14 @@ class RebuildCancelled extends Error {
   override readonly name = 'RebuildCancelled';
 }
 
-/** Watches for rebuilds that are asked for, and does them one after another. */
+/** Asks for a rebuild where the version changed; then watches for rebuilds, and does them one after another. */
 export async function runRebuilds(parts: RebuildParts, projection: Projection, signal: AbortSignal): Promise<void> {
   let failures = 0;
+  let upgradeAsked = false;
   while (!signal.aborted) {
     try {
+      if (!upgradeAsked) await requestUpgrade(parts, projection);
+      upgradeAsked = true;
       const open = await openRebuild(parts.log, projection.name);
       if (open) await rebuild(parts, projection, open, signal);
       failures = 0;
@@ -187,8 +190,9 @@ async function rebuild(
   const note = (generation: number, events: number) =>
     rebuildProgress.set(projection.name, { rebuildId, generation, events, startedAt });
   let events = 0;
-  const finish = (outcome: 'completed' | 'cancelled' | 'failed', error: string | null) =>
-    record(parts, projection.name, rebuildId, {
+  const finish = async (outcome: 'completed' | 'cancelled' | 'failed', error: string | null) => {
+    if (await isFinished(log, projection.name, rebuildId)) return;
+    await record(parts, projection.name, rebuildId, {
       type: 'RebuildFinished',
       data: {
         projection: projection.name,
@@ -199,6 +203,7 @@ async function rebuild(
         seconds: (runtime.now().getTime() - startedAt) / 1000,
       },
     });
+  };
   try {
     const swapped = await swappedGenerations(parts, projection, rebuildId);
     if (!swapped) {
@@ -383,7 +388,10 @@ async function swap(
         checkpoints = checkpoints.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
         events += batch.length;
       }
+    // A cancellation that was answered before this moment counts.
+    if (await isFinished(parts.log, projection.name, rebuildId)) throw new RebuildCancelled();
     if (followed) await takeOverCheckpoints(client, projection.name, live.generation, generation.number);
+    else await reachCheckpoints(client, generation, target);
     await client.query("update projector.generations set state = 'retired' where projection = $1 and state = 'live'", [
       projection.name,
     ]);
@@ -402,6 +410,22 @@ async function swap(
   }
   await dropRetired(parts.pool, projection, generation.number);
   return events;
+}
+
+/** All up to the target is applied: positions that answers state must not go back behind what was stated before. */
+async function reachCheckpoints(client: PoolClient, generation: Generation, target: Checkpoints): Promise<void> {
+  await client.query(
+    `update projector.checkpoints c set position = greatest(c.position, v.position), time = greatest(c.time, v.time)
+     from unnest($3::smallint[], $4::text[], $5::timestamptz[]) as v (slot, position, time)
+     where c.projection = $1 and c.generation = $2 and c.slot = v.slot`,
+    [
+      generation.projection.name,
+      generation.number,
+      target.map((_, slot) => slot),
+      target.map(({ position }) => position),
+      target.map(({ time }) => time),
+    ],
+  );
 }
 
 /** The watermarks of the live generation hold for the new one too, for both have applied the same events; that is checked. */

@@ -2,7 +2,7 @@
 
 import { projectorMetrics } from '#projector/metrics.ts';
 import { projections } from '#projector/projections.ts';
-import { requestUpgrade, runRebuilds } from '#projector/rebuild.ts';
+import { runRebuilds } from '#projector/rebuild.ts';
 import { type ProjectionStatus, type ProjectorParts, runProjection } from '#projector/run-projection.ts';
 import { allSlots } from '#shared/transport/slot.ts';
 
@@ -19,14 +19,7 @@ export function startProjector(parts: ProjectorParts): Projector {
     const own: ProjectionStatus = { state: 'starting', error: null, tickedAt: parts.runtime.now().getTime() };
     status.set(projection.name, own);
     loops.push(runProjection(parts, projection, own, stop.signal));
-    loops.push(
-      (async () => {
-        await requestUpgrade(parts, projection).catch((error: Error) =>
-          parts.logger.error({ error: error.message }, 'no upgrade was requested'),
-        );
-        await runRebuilds(parts, projection, stop.signal);
-      })(),
-    );
+    loops.push(runRebuilds(parts, projection, stop.signal));
   }
   return {
     status,

@@ -32,6 +32,8 @@ import { directTransport } from '#shared/transport/direct-transport.ts';
 
 /** A loop that shows no sign of life for so long is dead. */
 const deadAfterMilliseconds = 30_000;
+/** How long requests may go on after the process was told to stop. */
+const shutdownMilliseconds = 10_000;
 
 export interface OneMachine extends AsyncDisposable {
   readonly url: string;
@@ -128,7 +130,12 @@ export async function startOneMachine({
   const adminUrl = await listenOn(admin, config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
   stack.defer(() => admin.close());
   const url = await listenOn(app, config.HOST, config.PORT, 'PORT');
-  stack.defer(() => app.close());
+  stack.defer(async () => {
+    // What is under way is answered; what will not end by itself is cut, and can be resumed.
+    const cut = setTimeout(() => app.server.closeAllConnections(), shutdownMilliseconds);
+    await app.close();
+    clearTimeout(cut);
+  });
 
   const owned = stack.move();
   return {

@@ -70,6 +70,16 @@ describe('a record of the source', () => {
     expect(mapped.held?.snapshot.derived).toMatchObject({ kind: 'email', kindFrom: 'Type__c' });
   });
 
+  test('a kind that was given once carries over to a record that does not say it', () => {
+    const mapped = decide(held, record({ kind: { value: 'Email', from: 'Type__c' } }), place(2)).held as HeldActivity;
+    const later = decide(
+      mapped,
+      record({ facts: { status: 'Done' }, sourceModifiedAt: '2026-03-04T00:00:00.000Z' }),
+      place(3),
+    );
+    expect(later.held?.snapshot).toMatchObject({ status: 'Done', derived: { kind: 'email', kindFrom: 'Type__c' } });
+  });
+
   test('deleted, it keeps its last content; back again, it is restored', () => {
     const deleted = decide(held, record({ deleted: true, sourceModifiedAt: later }));
     expect(deleted.outcome).toBe('deleted');

@@ -36,11 +36,11 @@ const noFacts: Omit<ActivityFacts, 'object'> = {
 
 /** What is absent from the record is carried over; what is null there is null now. */
 function merged(held: ActivitySnapshot | null, record: ActivityRecord, source: string, salt: string): ActivitySnapshot {
-  const given = Object.fromEntries(Object.entries(record.facts).filter(([, value]) => value !== undefined));
+  const said = Object.fromEntries(Object.entries(record.facts).filter(([, value]) => value !== undefined));
   const before: Omit<ActivityFacts, 'object'> = held ?? noFacts;
   const facts = { object: record.object } as ActivityFacts;
   for (const field of Object.keys(noFacts) as (keyof typeof noFacts)[])
-    Object.assign(facts, { [field]: field in given ? (given as typeof noFacts)[field] : before[field] });
+    Object.assign(facts, { [field]: field in said ? (said as typeof noFacts)[field] : before[field] });
   const subject = record.subject === undefined ? (held?.personal.subject ?? null) : record.subject;
   const body = record.body === undefined ? (held?.personal.body ?? null) : record.body;
   const extra: Record<string, string> = { ...held?.personal.extra };
@@ -48,13 +48,18 @@ function merged(held: ActivitySnapshot | null, record: ActivityRecord, source: s
     if (value === null) delete extra[name];
     else extra[name] = value;
   }
+  const given = {
+    kind: record.kind ?? held?.given.kind ?? null,
+    outcome: record.outcome ?? held?.given.outcome ?? null,
+  };
   const content = { source, sourceId: record.sourceId, ...facts, subject, body, extra };
   return {
     source,
     sourceId: record.sourceId,
     sourceModifiedAt: record.sourceModifiedAt ?? held?.sourceModifiedAt ?? null,
     ...facts,
-    derived: derive({ facts, subject, kind: record.kind, outcome: record.outcome }),
+    given,
+    derived: derive({ facts, subject, kind: given.kind ?? undefined, outcome: given.outcome ?? undefined }),
     contentHash: activityContentHash(salt, content),
     personal: { subject, body, names: { ...held?.personal.names, ...record.names }, extra, salt },
   };

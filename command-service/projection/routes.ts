@@ -14,11 +14,12 @@ import { projectionName } from '#shared/events/projection.ts';
 import { reason } from '#shared/events/selection.ts';
 import { entityId, streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
 const tags = ['projections'];
 const rebuildAnswer = z.object({
-  id: z.uuid(),
+  id: uuid,
   projection: z.string(),
   status: z.enum(['running', 'completed', 'cancelled', 'failed']),
 });
@@ -67,7 +68,7 @@ export function addProjectionCommands(app: App, parts: KernelParts & { readonly 
       tags,
       summary: 'Give a running rebuild up; the live view stays as it is',
       headers: commandHeaders,
-      params: nameParameter.extend({ id: z.uuid() }),
+      params: nameParameter.extend({ id: uuid }),
       body: z.strictObject({}).nullish(),
       response: { 200: rebuildAnswer },
     },

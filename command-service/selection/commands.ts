@@ -3,19 +3,20 @@ import { z } from 'zod';
 import { activityFilter } from '#shared/activity-filter/activity-filter.ts';
 import { activityKind } from '#shared/events/activity.ts';
 import { exportFormat, reason, selectionName, selectionPurpose } from '#shared/events/selection.ts';
+import { uuid } from '#shared/http/uuid.ts';
 
 /** Ids in one request, and matches of one filter. */
 export const mostActivities = 10_000;
 
 const wanted = z.union([
-  z.uuid(),
-  z.strictObject({ id: z.uuid(), revision: z.int().nonnegative().optional().describe('the newest where absent') }),
+  uuid,
+  z.strictObject({ id: uuid, revision: z.int().nonnegative().optional().describe('the newest where absent') }),
 ]);
 
 const chosen = {
   ids: z.array(wanted).min(1).max(mostActivities).optional(),
   filter: activityFilter.optional(),
-  exclude: z.array(z.uuid()).max(mostActivities).optional().describe('matches of the filter that are left out'),
+  exclude: z.array(uuid).max(mostActivities).optional().describe('matches of the filter that are left out'),
   expectedCount: z.int().nonnegative().optional().describe('of the filter after exclusions; another count is refused'),
 };
 const oneWay = { error: 'give either ids or a filter; exclude and expectedCount go with a filter' };
@@ -46,7 +47,7 @@ export const shareBody = z.strictObject({
 });
 
 export const selectionAnswer = z.object({
-  id: z.uuid(),
+  id: uuid,
   revision: z.int(),
   name: z.string(),
   purpose: z.string().nullable(),
@@ -54,7 +55,7 @@ export const selectionAnswer = z.object({
   filling: z.boolean(),
   count: z.int(),
   digest: z.string().nullable(),
-  copiedFrom: z.uuid().nullable(),
+  copiedFrom: uuid.nullable(),
 });
 
 export const previewAnswer = z.object({

@@ -7,12 +7,13 @@ import { z } from 'zod';
 import { activitySnapshot } from '#shared/events/activity.ts';
 import type { ExportFormat, SelectionItem } from '#shared/events/selection.ts';
 import { csvLine } from '#shared/http/csv.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import type { ReadModel } from '#shared/read-model/read-model.ts';
 import { noDemand } from '#shared/read-model/read-model.ts';
 
 const pageSize = 200;
 
-const version = z.object({ id: z.uuid(), revision: z.int(), snapshot: activitySnapshot });
+const version = z.object({ id: uuid, revision: z.int(), snapshot: activitySnapshot });
 export type ActivityVersion = z.infer<typeof version>;
 
 export const exportMediaTypes: Readonly<Record<ExportFormat, string>> = {

@@ -84,11 +84,13 @@ async function readVersion(log: EventLog, tenant: string, id: string, revision: 
   throw new Error(`activity ${id} has lost revision ${revision}`);
 }
 
-async function resolveFilter(
+/** `among`: only these, and also such as were deleted since; all that are alive where absent. */
+export async function resolveFilter(
   readModel: ReadModel,
   tenant: string,
   chosen: ChosenActivities,
   demand: Demand,
+  among?: readonly string[],
 ): Promise<ResolvedActivities | Refusal> {
   const filter = chosen.filter ?? {};
   const exclude = chosen.exclude ?? [];
@@ -101,7 +103,9 @@ async function resolveFilter(
       select coalesce(json_agg(json_build_object('activityId', m.id, 'revision', m.revision, 'contentHash', m.content_hash)), '[]')
       from (
         select a.id, a.revision, a.content_hash from ${table('activities')} a
-        where ${filterCondition(table, tenant, filter)} and a.id <> all(${sql.array(exclude, 'uuid')})
+        where ${filterCondition(table, tenant, filter, { deletedToo: among !== undefined })}
+          and a.id <> all(${sql.array(exclude, 'uuid')})
+          ${among ? sql.fragment`and a.id = any(${sql.array([...among], 'uuid')})` : sql.fragment``}
         order by a.id limit ${mostActivities + 1}
       ) m)`,
   });

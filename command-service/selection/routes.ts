@@ -36,18 +36,20 @@ import {
 } from '#command-service/selection/decider.ts';
 import { exportDocument, exportMediaTypes } from '#command-service/selection/export-document.ts';
 import { previewSelection } from '#command-service/selection/preview.ts';
-import { resolveActivities } from '#command-service/selection/resolve-activities.ts';
+import { resolveActivities, resolveFilter } from '#command-service/selection/resolve-activities.ts';
+import { laterOf } from '#shared/event-log/position.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import type { SelectionItem } from '#shared/events/selection.ts';
 import { entityId, streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { ProblemError, type Refusal, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import type { Demand, ReadModel } from '#shared/read-model/read-model.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
 const tags = ['selections'];
-const idParameter = z.object({ id: z.uuid() });
+const idParameter = z.object({ id: uuid });
 const headers = commandHeaders.extend(demandHeaders.shape);
 const waitForOwnWrite = 10_000;
 
@@ -225,20 +227,20 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
       const { ids, ...byFilter } = request.body;
       const result = await handleCommand(parts, command, {
         ...targetOf(command, id),
-        // Ids need not be known or alive to be taken out; a filter is asked within what the selection holds.
-        resolve: async () => {
+        // Ids need not be known or alive to be taken out; a filter is asked of what the selection holds, its own writes included.
+        resolve: async (state: SelectionState) => {
           if (ids)
             return {
               outcome: 'resolved' as const,
               items: ids.map((entry) => ({ activityId: typeof entry === 'string' ? entry : entry.id })),
               from: givenByIds,
             };
-          return resolveActivities(
-            parts,
-            command.tenant,
-            { ...byFilter, filter: { ...byFilter.filter, selection: id } },
-            demandOf(request, log.id),
-          );
+          const demand = demandOf(request, log.id);
+          const position = state.position ?? log.start;
+          const minPosition = demand.minPosition === null ? position : laterOf(demand.minPosition, position);
+          return resolveFilter(readModel, command.tenant, byFilter, { ...demand, minPosition }, [
+            ...state.items.keys(),
+          ]);
         },
         decide: (state, { items, from }) =>
           deselectActivities(
@@ -311,6 +313,8 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
     handler: async (request, reply) => {
       const command = { ...commandOf(request, runtime, request.body ?? {}), ifMatch: null };
       const original = await load(command.tenant, request.params.id);
+      if (original.filling)
+        throw new ProblemError(refuse('selection-filling', 'Wait until it is filled.', { retryAfter: 1 }));
       const id = entityId(command.id);
       const result = await run(command, id, (state) =>
         openSelection(state, {

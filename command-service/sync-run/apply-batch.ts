@@ -102,6 +102,28 @@ async function heldBefore(log: EventLog, tenant: string, own: RecordedEvent): Pr
   return null;
 }
 
+/** Text of the records that are decided on and appended together, in characters; their events are several times that. */
+const sliceCharacters = 2 * 1024 * 1024;
+
+/** The streams of a batch in runs of bounded size, so that memory does not grow with the length of bodies. */
+function* slices(byStream: ReadonlyMap<string, readonly Record[]>): Generator<string[]> {
+  let slice: string[] = [];
+  let characters = 0;
+  for (const [stream, records] of byStream) {
+    for (const record of records)
+      if (record.noun === 'activity') {
+        characters += (record.subject?.length ?? 0) + (record.body?.length ?? 0);
+        for (const value of Object.values(record.extra)) characters += value?.length ?? 0;
+      }
+    slice.push(stream);
+    if (characters < sliceCharacters) continue;
+    yield slice;
+    slice = [];
+    characters = 0;
+  }
+  if (slice.length > 0) yield slice;
+}
+
 export async function applyBatch(
   log: EventLog,
   records: readonly SourceRecord[],
@@ -119,53 +141,55 @@ export async function applyBatch(
   const outcomes = new Map<string, readonly RecordOutcome[]>();
   let position: Position | null = null;
 
-  let open = [...byStream.keys()];
-  for (let attempt = 0; open.length > 0; attempt++) {
-    if (attempt >= attempts)
-      throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
-    const last = await log.readLast(tenant, open);
-    const appends: StreamAppend[] = [];
-    for (const stream of open) {
-      const stored = last.get(stream);
-      const ofStream = byStream.get(stream) as readonly Record[];
-      if (stored && isOwn(stored, place)) {
-        outcomes.set(stream, judge(await heldBefore(log, tenant, stored), ofStream, context).outcomes);
-        continue;
+  for (const slice of slices(byStream)) {
+    let open = slice;
+    for (let attempt = 0; open.length > 0; attempt++) {
+      if (attempt >= attempts)
+        throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
+      const last = await log.readLast(tenant, open);
+      const appends: StreamAppend[] = [];
+      for (const stream of open) {
+        const stored = last.get(stream);
+        const ofStream = byStream.get(stream) as readonly Record[];
+        if (stored && isOwn(stored, place)) {
+          outcomes.set(stream, judge(await heldBefore(log, tenant, stored), ofStream, context).outcomes);
+          continue;
+        }
+        const judged = judge(stored ? heldOf(decodeEvent(stored)) : null, ofStream, context);
+        outcomes.set(stream, judged.outcomes);
+        if (!judged.event) continue;
+        encodeEvent(judged.event);
+        appends.push({
+          stream,
+          expected: stored ? stored.revision : 'none',
+          events: [
+            {
+              id: syncEventId(stream, place.run, place.part, place.batch),
+              type: judged.event.type,
+              data: judged.event.data,
+              metadata: { ...eventMetadata(context.command, tenant, judged.event.type, context.now), sync: place },
+            },
+          ],
+        });
       }
-      const judged = judge(stored ? heldOf(decodeEvent(stored)) : null, ofStream, context);
-      outcomes.set(stream, judged.outcomes);
-      if (!judged.event) continue;
-      encodeEvent(judged.event);
-      appends.push({
-        stream,
-        expected: stored ? stored.revision : 'none',
-        events: [
-          {
-            id: syncEventId(stream, place.run, place.part, place.batch),
-            type: judged.event.type,
-            data: judged.event.data,
-            metadata: { ...eventMetadata(context.command, tenant, judged.event.type, context.now), sync: place },
-          },
-        ],
+      const results = appends.length > 0 ? await log.append(appends) : [];
+      open = [];
+      results.forEach((result, index) => {
+        const { stream } = appends[index] as StreamAppend;
+        if (result.outcome === 'appended') {
+          if (result.position !== null && (position === null || result.position > position)) position = result.position;
+        } else if (result.outcome === 'conflict') open.push(stream);
+        else {
+          outcomes.delete(stream);
+          for (const record of byStream.get(stream) ?? [])
+            rejects.push({
+              line: record.line,
+              sourceId: record.sourceId,
+              reason: `the record takes ${result.bytes} bytes; ${result.limit} are the limit`,
+            });
+        }
       });
     }
-    const results = appends.length > 0 ? await log.append(appends) : [];
-    open = [];
-    results.forEach((result, index) => {
-      const { stream } = appends[index] as StreamAppend;
-      if (result.outcome === 'appended') {
-        if (result.position !== null && (position === null || result.position > position)) position = result.position;
-      } else if (result.outcome === 'conflict') open.push(stream);
-      else {
-        outcomes.delete(stream);
-        for (const record of byStream.get(stream) ?? [])
-          rejects.push({
-            line: record.line,
-            sourceId: record.sourceId,
-            reason: `the record takes ${result.bytes} bytes; ${result.limit} are the limit`,
-          });
-      }
-    });
   }
 
   const counts = { ...noCounts, received: records.length, rejected: rejects.length };

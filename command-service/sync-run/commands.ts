@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { reason } from '#shared/events/selection.ts';
 import { manifestPart, sourceName, syncChannel, syncCounts, syncMode } from '#shared/events/sync-run.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import { mappingSchema } from '#shared/source-records/mapping.ts';
 
 export const startSyncRunBody = z.strictObject({
@@ -19,7 +20,7 @@ export const startSyncRunBody = z.strictObject({
 export const cancelSyncRunBody = z.strictObject({ reason: reason.default('cancelled by request') });
 
 export const syncRunAnswer = z.object({
-  id: z.uuid(),
+  id: uuid,
   status: z.enum(['running', 'completed', 'failed', 'cancelled']),
   source: z.string(),
   epoch: z.int(),
@@ -29,7 +30,7 @@ export const syncRunAnswer = z.object({
   totals: syncCounts,
 });
 
-export const partParameters = z.object({ id: z.uuid(), part: z.coerce.number().int().min(1).max(10_000) });
+export const partParameters = z.object({ id: uuid, part: z.coerce.number().int().min(1).max(10_000) });
 export const partQuery = z.strictObject({
   object: z.string().max(80).optional().describe('of a CSV: Task, Event, Contact, …'),
 });

@@ -37,6 +37,8 @@ export interface PartRequest {
   /** `sha-256:<hexadecimal>` of the content, where the caller announced it. */
   readonly digest: string | null;
   readonly body: AsyncIterable<Uint8Array>;
+  /** Ends the body with an error: its sender has been silent for too long. */
+  readonly abandon: (reason: Error) => void;
 }
 
 export interface ReceiveParts {
@@ -55,6 +57,8 @@ export interface ReceivedPart {
 /** The projector may be so many batches behind before the reader waits for it, at most so long. */
 const batchesAhead = 20;
 const longestWaitMilliseconds = 10_000;
+/** A sender that is silent for so long is given up: it must not hold its source for ever. */
+const longestSilenceMilliseconds = 60_000;
 
 interface Run extends ReceivedPart {
   readonly started: EventData<'SyncStarted'>;
@@ -114,20 +118,31 @@ export async function receivePart(parts: ReceiveParts, command: Command, asked: 
       );
   };
   await hold();
+  const silence: Silence = { since: null };
   const done = new AbortController();
   let lost: Error | null = null;
   const renewing = (async () => {
     while (!done.signal.aborted) {
       await runtime.sleep((leaseSeconds * 1000) / 3, done.signal);
-      if (!done.signal.aborted)
+      if (silence.since !== null && runtime.now().getTime() - silence.since > longestSilenceMilliseconds)
+        asked.abandon(
+          new ProblemError(
+            refuse(
+              'malformed-request',
+              'Nothing arrived for a minute. Send the part again; it goes on where it was cut.',
+            ),
+          ),
+        );
+      else if (!done.signal.aborted)
         await hold().catch((error: Error) => {
-          lost = error;
+          // A database that is away for a moment is no reason: whoever takes the lease meanwhile is met by the refusal.
+          if (error instanceof ProblemError) lost = error;
         });
     }
   })();
   try {
     await recordOrigin(pool, command);
-    return await receive(parts, command, request, run, () => {
+    return await receive(parts, command, request, run, silence, () => {
       if (lost) throw lost;
     });
   } catch (error) {
@@ -145,6 +160,7 @@ async function receive(
   command: Command,
   request: PartRequest,
   run: Run,
+  silence: Silence,
   check: () => void,
 ): Promise<ReceivedPart> {
   const { pool, log, readModel } = parts;
@@ -155,7 +171,8 @@ async function receive(
   let current: ReceivedPart = run;
   const ahead: Position[] = [];
 
-  const apply = async (records: readonly SourceRecord[], batch: number, last: boolean): Promise<void> => {
+  /** `whole`: the digest of the whole part, with its last batch. */
+  const apply = async (records: readonly SourceRecord[], batch: number, whole: string | null): Promise<void> => {
     check();
     const known = current.state.parts.get(request.part);
     if (known && batch < known.batches) return;
@@ -178,7 +195,7 @@ async function receive(
           now: parts.runtime.now(),
         }),
     );
-    current = await tellBatch(parts, command, request, current, batch, last, applied);
+    current = await tellBatch(parts, command, request, current, batch, whole, applied);
     if (applied.position !== null) ahead.push(applied.position);
     const behind = ahead.length > batchesAhead ? ahead.shift() : undefined;
     if (behind !== undefined)
@@ -192,7 +209,7 @@ async function receive(
 
   let batch: SourceRecord[] = [];
   let number = 0;
-  const records = readRecords(hashed(request.body, hash), {
+  const records = readRecords(heard(request.body, hash, silence, parts.runtime), {
     format: request.format,
     ...(request.object === null ? {} : { object: request.object }),
     mapping: mappingSchema.parse(mapping),
@@ -200,7 +217,7 @@ async function receive(
   for await (const record of records) {
     // Only with a record of the next batch in hand it is known that this one is not the last.
     if (batch.length === batchSize) {
-      await apply(batch, number++, false);
+      await apply(batch, number++, null);
       batch = [];
     }
     batch.push(record);
@@ -222,18 +239,37 @@ async function receive(
       ),
     );
   }
-  await apply(batch, number, true);
+  const before = current.state.parts.get(request.part);
+  if (before?.whole && before.digest !== null && before.digest !== digest)
+    throw new ProblemError(
+      refuse(
+        'digest-differs',
+        `Part ${request.part} was received with ${before.digest}, this is ${digest}. Start another run for other content.`,
+      ),
+    );
+  await apply(batch, number, digest);
   return current;
 }
 
-async function* hashed(
+/** Since when the next bytes have been waited for, in milliseconds of the epoch; null while none are wanted. */
+interface Silence {
+  since: number | null;
+}
+
+async function* heard(
   body: AsyncIterable<Uint8Array>,
   hash: ReturnType<typeof createHash>,
+  silence: Silence,
+  runtime: Runtime,
 ): AsyncGenerator<Uint8Array> {
+  silence.since = runtime.now().getTime();
   for await (const chunk of body) {
+    silence.since = null;
     hash.update(chunk);
     yield chunk;
+    silence.since = runtime.now().getTime();
   }
+  silence.since = null;
 }
 
 async function failRun(
@@ -251,6 +287,25 @@ async function failRun(
   ]);
 }
 
+/** Bytes of all ids and reasons in one event; it may have 512 KiB. */
+const rejectBytes = 300_000;
+
+/** The rejects, their texts cut where all together would be too large for one event. */
+function fitting(rejects: AppliedBatch['rejects']): { line: number; sourceId: string | null; reason: string }[] {
+  const most = Math.floor(rejectBytes / Math.max(1, rejects.length) / 2);
+  const cut = (text: string) => {
+    let short = text.toWellFormed();
+    while (Buffer.byteLength(JSON.stringify(short)) > most)
+      short = `${short.slice(0, Math.floor(short.length * 0.8) - 1)}…`.toWellFormed();
+    return short;
+  };
+  return rejects.map(({ line, sourceId, reason }) => ({
+    line,
+    sourceId: sourceId === null ? null : cut(sourceId),
+    reason: cut(reason),
+  }));
+}
+
 /** Appends SyncBatchApplied. A conflict: somebody cancelled the run, or sent this batch too. */
 async function tellBatch(
   parts: ReceiveParts,
@@ -258,7 +313,7 @@ async function tellBatch(
   request: PartRequest,
   current: ReceivedPart,
   batch: number,
-  last: boolean,
+  whole: string | null,
   applied: AppliedBatch,
 ): Promise<ReceivedPart> {
   const event = encodeEvent({
@@ -266,12 +321,12 @@ async function tellBatch(
     data: {
       part: request.part,
       object: request.object,
-      digest: request.digest,
+      digest: whole ?? request.digest,
       batch,
-      last,
+      last: whole !== null,
       ...applied.counts,
       latestStamp: applied.latestStamp,
-      rejects: applied.rejects.map((reject) => ({ ...reject })),
+      rejects: fitting(applied.rejects),
     },
   });
   const stream = streamName.syncRun(request.run);
@@ -291,9 +346,11 @@ async function tellBatch(
     });
     return { state, revision: result.revision, position: result.position };
   }
+  if (result?.outcome === 'too-large')
+    throw new Error(`the account of batch ${request.part}/${batch} takes ${result.bytes} bytes`);
   const now = await loadRun(parts.log, command.tenant, request.run);
   if (now.state.status !== 'running')
     orThrow(refuse('sync-run-ended', `The sync run is ${now.state.status}. Start another one.`));
   if ((now.state.parts.get(request.part)?.batches ?? 0) > batch) return now;
-  return tellBatch(parts, command, request, now, batch, last, applied);
+  return tellBatch(parts, command, request, now, batch, whole, applied);
 }

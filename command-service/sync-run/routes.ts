@@ -17,15 +17,16 @@ import {
   syncRunEvolution,
 } from '#command-service/sync-run/decider.ts';
 import { receivePart } from '#command-service/sync-run/receive-part.ts';
-import { freeSource, startRun } from '#command-service/sync-run/start-sync-run.ts';
+import { freeSource, startRun, whetherBusy } from '#command-service/sync-run/start-sync-run.ts';
 import { streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
 import { orThrow, ProblemError, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import type { ReadModel } from '#shared/read-model/read-model.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { salesforceObjects } from '#shared/source-records/salesforce-object.ts';
 
-const idParameter = z.object({ id: z.uuid() });
+const idParameter = z.object({ id: uuid });
 const tags = ['sync runs'];
 
 function answer(id: string, resumed: boolean, state: SyncRunState): z.infer<typeof syncRunAnswer> {
@@ -124,13 +125,17 @@ export function addSyncRunCommands(
         const content = { object: format === 'csv' ? object : null, format, digest } as const;
         // Leaving early must not destroy the request: its sender would lose the answer. What is left is read and dropped.
         const chunks = body.iterator({ destroyOnReturn: false });
-        const received = await receivePart(parts, asked, { run: id, part, ...content, body: chunks }).finally(
-          async () => {
-            // An iterator that still listens would keep what is left, and the connection would hang for ever.
-            await chunks.return?.();
-            body.resume();
-          },
-        );
+        const received = await receivePart(parts, asked, {
+          run: id,
+          part,
+          ...content,
+          body: chunks,
+          abandon: (reason) => void body.destroy(reason),
+        }).finally(async () => {
+          // An iterator that still listens would keep what is left, and the connection would hang for ever.
+          await chunks.return?.();
+          body.resume();
+        });
         reply.header('ETag', `"${received.revision}"`).header('Cool-Mint-Position', received.position);
         return reply.send(answer(id, false, received.state));
       },
@@ -154,6 +159,7 @@ export function addSyncRunCommands(
         const { id } = request.params;
         const command = commandOf(request, runtime, request.body ?? {});
         const reason = cancelSyncRunBody.parse(request.body ?? {}).reason;
+        if (verb === 'complete') orThrow(await whetherBusy(parts, command, id));
         const ended = answerOf(
           reply,
           await handleCommand(parts, command, {

@@ -155,6 +155,20 @@ async function pastOf(
   return past.data;
 }
 
+/** A run whose part is arriving is not completed: its last records would stand beside its account. */
+export async function whetherBusy(
+  parts: KernelParts,
+  command: Command,
+  id: string,
+): Promise<{ readonly outcome: 'free' } | Refusal> {
+  const run = await loadState(parts, command.tenant, id);
+  const source = run?.state.status === 'running' ? run.state.started?.source : undefined;
+  const lease = source === undefined ? null : await readLease(parts.pool, command.tenant, source);
+  return lease?.held && lease.run === id
+    ? refuse('sync-run-busy', 'A part of it is being received. Complete it when that has ended.', { retryAfter: 2 })
+    : { outcome: 'free' };
+}
+
 /** Full and incremental runs have seen the source up to here. */
 const watermarkOf = (state: SyncRunState): string | null =>
   state.started?.mode === 'partial' ? null : state.latestStamp;

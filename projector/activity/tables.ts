@@ -33,10 +33,10 @@ export const activities: Table = {
     changed_at: 'timestamptz',
     position: 'text',
   },
-  // A tsvector holds at most 1 MB; 200,000 characters stay far below it.
+  // A tsvector holds at most 1 MB. A compound word is stored whole and in parts, a character takes up to four bytes.
   generated: {
     search:
-      "tsvector generated always as (to_tsvector('simple', left(coalesce(subject, '') || ' ' || coalesce(body, ''), 200000))) stored",
+      "tsvector generated always as (to_tsvector('simple', left(coalesce(subject, '') || ' ' || coalesce(body, ''), 60000))) stored",
   },
   key: ['tenant', 'id'],
   indexes: [

@@ -22,5 +22,5 @@ export const relatedRecords: Table = {
     position: 'text',
   },
   key: ['tenant', 'source', 'source_id'],
-  indexes: ['(tenant, source, account_id) where account_id is not null', '(tenant, type, name)'],
+  indexes: ['(tenant, source, account_id) where account_id is not null'],
 };

@@ -8,9 +8,9 @@ export interface FieldChange {
   readonly after: unknown;
 }
 
-/** Fields of the snapshot by their path; how a value was derived and the salt are not content. */
+/** Fields of the snapshot by their path; how a value was derived, what it was given as, and the salt are not content. */
 function fieldsOf(snapshot: ActivitySnapshot): Map<string, unknown> {
-  const { derived, personal, contentHash, ...facts } = snapshot;
+  const { derived, given, personal, contentHash, ...facts } = snapshot;
   const { salt, extra, names, ...texts } = personal;
   return new Map<string, unknown>([
     ...Object.entries(facts),

@@ -122,7 +122,8 @@ export async function readAuditEntry(readModel: ReadModel, tenant: string, event
   return answer.data;
 }
 
-const exportPage = 1_000;
+/** Entries come with their items, up to 1,000 each. */
+const exportPage = 100;
 
 /** All that match up to the position that the first page is as of, first to last. Pages by position: nothing holds a snapshot for long. */
 export async function* streamAudit(

@@ -8,10 +8,15 @@ import { csvLine } from '#shared/http/csv.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 
 const tags = ['audit'];
 const eventType = z.enum(Object.keys(eventDefinitions) as [string, ...string[]]);
-const instant = z.iso.datetime({ offset: true });
+const instant = z.iso
+  .datetime({ offset: true })
+  .refine((text) => Date.parse(text) > Date.UTC(1, 0, 1) && !text.startsWith('0000'), {
+    error: 'a time after the year 0',
+  });
 
 const filterParameters = {
   actor: z.string().max(200).optional(),
@@ -26,8 +31,8 @@ const filterParameters = {
     .describe('for example selection-<id> or activity-<id>'),
   'at[gte]': instant.optional(),
   'at[lt]': instant.optional(),
-  correlationId: z.uuid().optional().describe('the request id of an answer'),
-  syncRun: z.uuid().optional(),
+  correlationId: uuid.optional().describe('the request id of an answer'),
+  syncRun: uuid.optional(),
   events: z.enum(['decisions', 'all']).default('decisions').describe("people's decisions, or every event"),
 };
 
@@ -74,9 +79,16 @@ const csvRow = (entry: AuditEntry) => [
   entry.summary,
 ];
 
-async function* lines(entries: AsyncIterable<AuditEntry>, format: 'ndjson' | 'csv'): AsyncGenerator<string> {
+async function* lines(
+  first: IteratorResult<AuditEntry, unknown>,
+  rest: AsyncIterable<AuditEntry>,
+  format: 'ndjson' | 'csv',
+): AsyncGenerator<string> {
+  const line = (entry: AuditEntry) => (format === 'csv' ? csvLine(csvRow(entry)) : `${JSON.stringify(entry)}\n`);
   if (format === 'csv') yield csvLine(csvHead);
-  for await (const entry of entries) yield format === 'csv' ? csvLine(csvRow(entry)) : `${JSON.stringify(entry)}\n`;
+  if (first.done) return;
+  yield line(first.value);
+  for await (const entry of rest) yield line(entry);
 }
 
 export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { readonly logId: string }): void {
@@ -118,12 +130,12 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
     handler: async (request, reply) => {
       const { format } = request.query;
       const demand = demandOf(request, logId);
-      // Waited for here, so that a view that is behind is told as a problem and not as a broken stream.
-      await readModel.waitFor('audit', request.caller.tenant, demand);
+      // The first page is read before anything is sent, so that what is wrong is told as a problem and not as a broken stream.
+      const entries = streamAudit(readModel, request.caller.tenant, filterOf(request.query), demand);
+      const first = await entries.next();
       reply.type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson; charset=utf-8');
       reply.header('Content-Disposition', `attachment; filename="audit.${format}"`);
-      const entries = streamAudit(readModel, request.caller.tenant, filterOf(request.query), demand);
-      return reply.send(Readable.from(lines(entries, format), { objectMode: false }));
+      return reply.send(Readable.from(lines(first, entries, format), { objectMode: false }));
     },
   });
 
@@ -135,7 +147,7 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
       tags,
       summary: 'One entry whole, with the versions that it is about',
       headers: demandHeaders,
-      params: z.object({ eventId: z.uuid() }),
+      params: z.object({ eventId: uuid }),
       response: { 200: auditEntry },
     },
     handler: async (request) => {

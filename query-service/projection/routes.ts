@@ -6,6 +6,7 @@ import { projectionName } from '#shared/events/projection.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import { asOf } from '#shared/read-model/read-model.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
@@ -39,7 +40,7 @@ export function addProjectionQueries(
       tags,
       summary: 'One rebuild',
       headers: demandHeaders,
-      params: z.object({ name: projectionName, id: z.uuid() }),
+      params: z.object({ name: projectionName, id: uuid }),
       response: { 200: rebuildRow.extend({ asOf }) },
     },
     handler: async (request) => {

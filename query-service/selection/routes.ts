@@ -15,10 +15,11 @@ import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import { asOf } from '#shared/read-model/read-model.ts';
 
 const tags = ['selections'];
-const idParameter = z.object({ id: z.uuid() });
+const idParameter = z.object({ id: uuid });
 const noSelection = () => new ProblemError(refuse('not-found', 'There is no such selection.'));
 const pageQuery = z.strictObject(pageParameters);
 

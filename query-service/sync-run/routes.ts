@@ -7,10 +7,11 @@ import { csvLine } from '#shared/http/csv.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
+import { uuid } from '#shared/http/uuid.ts';
 import { asOf, noDemand } from '#shared/read-model/read-model.ts';
 
 const tags = ['sync runs'];
-const idParameter = z.object({ id: z.uuid() });
+const idParameter = z.object({ id: uuid });
 const pageQuery = z.strictObject(pageParameters);
 const noRun = () => new ProblemError(refuse('not-found', 'There is no such sync run.'));
 

@@ -1,6 +1,6 @@
 /** Bearer tokens: JWTs signed with ES256, EdDSA or RS256, that say tenant, actor, name and permissions. */
 import { readFile } from 'node:fs/promises';
-import { createRemoteJWKSet, importSPKI, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, errors, importSPKI, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Caller } from '#shared/access/permissions.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
@@ -17,6 +17,11 @@ const claims = z.object({
 });
 
 /** Throws an Error whose message may be shown: it says what is wrong with the token, never what is in it. */
+/** The keys could not be fetched: nothing is known of the token. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
 export type VerifyToken = (token: string) => Promise<Caller>;
 
 export interface TokenKeys {
@@ -43,7 +48,14 @@ export async function tokenVerifier(keys: TokenKeys): Promise<VerifyToken> {
 }
 
 async function keyOf({ jwksUrl, publicKeyFile }: TokenKeys): Promise<JWTVerifyGetKey> {
-  if (jwksUrl) return createRemoteJWKSet(new URL(jwksUrl));
+  if (jwksUrl) {
+    const remote = createRemoteJWKSet(new URL(jwksUrl));
+    return (header, token) =>
+      remote(header, token).catch((error: unknown) => {
+        if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+        throw new KeysUnavailable('the keys cannot be fetched', { cause: error });
+      });
+  }
   if (!publicKeyFile) throw new SetupError('No keys to check tokens with: set AUTH_JWKS_URL or AUTH_PUBLIC_KEY_FILE.');
   let pem: string;
   try {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { activityKind, callDirection } from '#shared/events/activity.ts';
+import { uuid } from '#shared/http/uuid.ts';
 
 const values = (value: z.ZodType) => z.array(value.nullable()).min(1).max(100);
 const text = z.string().min(1).max(255);
@@ -37,7 +38,7 @@ export const activityFilter = z.strictObject({
   occurredAt: range(instant).optional(),
   dueOn: range(z.iso.date()).optional().describe('a plain date, without a zone'),
   selected: z.boolean().optional().describe('whether a selection that is not discarded holds it'),
-  selection: z.uuid().optional().describe('held by this selection'),
+  selection: uuid.optional().describe('held by this selection'),
   text: z.string().trim().min(1).max(500).optional().describe('words in subject and body; "a phrase", -without'),
 });
 

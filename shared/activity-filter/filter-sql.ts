@@ -51,9 +51,15 @@ function rangeConditions(
   return conditions;
 }
 
-/** The where clause: of the tenant, not deleted, matching. */
-export function filterCondition(table: TableOf, tenant: string, filter: ActivityFilter): FragmentSqlToken {
-  const conditions: FragmentSqlToken[] = [sql.fragment`a.tenant = ${tenant}`, sql.fragment`not a.deleted`];
+/** The where clause: of the tenant, not deleted (unless those are wanted too), matching. */
+export function filterCondition(
+  table: TableOf,
+  tenant: string,
+  filter: ActivityFilter,
+  options: { readonly deletedToo?: boolean } = {},
+): FragmentSqlToken {
+  const conditions: FragmentSqlToken[] = [sql.fragment`a.tenant = ${tenant}`];
+  if (!options.deletedToo) conditions.push(sql.fragment`not a.deleted`);
   const lists = [
     [filter.kind, sql.fragment`a.kind`],
     [filter.status, sql.fragment`a.status`],

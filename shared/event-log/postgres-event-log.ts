@@ -25,6 +25,8 @@ import { backOff } from '#shared/runtime/backoff.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 
+/** Of event data in one page; at least one event comes whatever its size. */
+const maxPageBytes = 4 * 1024 * 1024;
 const maxCallStreams = 2_000;
 const maxCallBytes = 8 * 1024 * 1024;
 /** With the back-off below: a server that restarts within about five seconds is ridden out. */
@@ -215,12 +217,19 @@ export async function postgresEventLog(options: {
 
     async readAll(after, limit) {
       if (logIdOf(after) !== id) throw new ForeignPosition(`position ${after} is of another log than ${id}`);
-      const answer = await pool.query<EventRow>(
-        `select ${eventColumns} from event_log.events where position > $1 order by position limit $2`,
-        [String(numbersOf(after)[0]), limit],
+      // Sized by the database, before anything is sent: 500 events of the largest size would be 250 MB.
+      const answer = await pool.query<EventRow & { found: string }>(
+        `select ${eventColumns}, found from (
+           select e.*, count(*) over () as found,
+                  sum(octet_length(e.data::text)) over (order by e.position) - octet_length(e.data::text) as bytes_before
+           from (select * from event_log.events where position > $1 order by position limit $2) e
+         ) page
+         where bytes_before < $3 order by position`,
+        [String(numbersOf(after)[0]), limit, maxPageBytes],
       );
       const events = answer.rows.map(recorded);
-      return { events, position: events.at(-1)?.position ?? after, end: events.length < limit };
+      const found = Number(answer.rows[0]?.found ?? 0);
+      return { events, position: events.at(-1)?.position ?? after, end: events.length === found && found < limit };
     },
 
     subscribe: (after: Position, stop: AbortSignal) => subscribeByPages(log, after, stop, signal.waiter),

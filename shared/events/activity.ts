@@ -54,6 +54,14 @@ export const activityDerived = z.object({
   occurredAtFrom: derivedFrom,
 });
 
+const given = z
+  .object({ value: text, from: z.string().describe('the column or member that it stood in') })
+  .nullable()
+  .describe('null where the source never said it');
+
+/** Conclusions that the source gave itself, by a mapping or in NDJSON. They carry over like any field that is absent later. */
+export const activityGiven = z.object({ kind: given, outcome: given });
+
 export const activityPersonal = z.object({
   subject: text,
   body: text,
@@ -69,6 +77,7 @@ export const activitySnapshot = z.object({
   sourceId: z.string(),
   sourceModifiedAt: instant.nullable(),
   ...activityFacts.shape,
+  given: activityGiven,
   derived: activityDerived,
   contentHash: z.string().regex(/^h\d+:[0-9a-f]{64}$/),
   personal: activityPersonal,

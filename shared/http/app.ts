@@ -21,7 +21,7 @@ import {
 import { Histogram } from 'prom-client';
 import { z } from 'zod';
 import type { Caller, Permission } from '#shared/access/permissions.ts';
-import type { VerifyToken } from '#shared/access/verify-token.ts';
+import { KeysUnavailable, type VerifyToken } from '#shared/access/verify-token.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
 import { ProblemError, problemKinds, problemOf, type Refusal, refuse } from '#shared/http/problem.ts';
 import { isTransient } from '#shared/postgres/transient-error.ts';
@@ -159,6 +159,12 @@ function addAccess(app: App, verifyToken: VerifyToken): void {
     try {
       request.caller = await verifyToken(token);
     } catch (error) {
+      if (error instanceof KeysUnavailable)
+        throw new ProblemError(
+          refuse('keys-unavailable', 'The identity provider does not answer. Try again in a moment.', {
+            retryAfter: 2,
+          }),
+        );
       return refuseToken(
         `The token is not accepted: ${(error as Error).message}. Get a new one; on one machine: npx cool-mint token.`,
       );

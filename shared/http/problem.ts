@@ -40,6 +40,7 @@ export const problemKinds = {
   'view-behind': { status: 503, title: 'The view is behind the position that was asked for' },
   'view-rebuilding': { status: 503, title: 'The view is being rebuilt' },
   'log-unavailable': { status: 503, title: 'The event log does not answer' },
+  'keys-unavailable': { status: 503, title: 'The keys to check tokens with cannot be fetched' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
   'internal-error': { status: 500, title: 'Something went wrong on our side' },
 } as const satisfies Record<string, ProblemKind>;

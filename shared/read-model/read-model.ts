@@ -86,11 +86,15 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
   const remembered = new Map<string, number>();
 
   async function liveGeneration(projection: string): Promise<number> {
-    const live = await pool.maybeOneFirst(
-      sql.type(
-        z.object({ live_generation: z.int() }),
-      )`select live_generation from projector.projections where name = ${projection}`,
-    );
+    const live = await pool
+      .maybeOneFirst(
+        sql.type(
+          z.object({ live_generation: z.int() }),
+        )`select live_generation from projector.projections where name = ${projection}`,
+      )
+      .catch((error: unknown) => {
+        throw driverError(error);
+      });
     if (live === null)
       throw new ProblemError(refuse('view-behind', `The view "${projection}" is not built yet.`, { retryAfter: 1 }));
     remembered.set(projection, live);

@@ -77,8 +77,15 @@ function toActivity(line: ActivityLine): ActivityRecord | Rejection {
       priority: empty(line.priority),
       durationSeconds: line.durationSeconds,
       // A meeting happens when it starts; of anything else the source says when it was done.
-      completedAt: isMeeting ? undefined : occurredAt,
-      startsAt: isMeeting ? (line.allDay ? null : occurredAt) : undefined,
+      // One time, in the place of its kind; the other place is emptied. Without a kind it stands where it wins.
+      completedAt: isMeeting ? (occurredAt === undefined ? undefined : null) : occurredAt,
+      startsAt: isMeeting
+        ? line.allDay
+          ? null
+          : occurredAt
+        : line.kind === undefined || occurredAt === undefined
+          ? undefined
+          : null,
       createdAt: read(line.createdAt, instant, 'createdAt'),
       dueOn: read(line.dueOn, plainDate, 'dueOn'),
       allDay: line.allDay,

@@ -51,7 +51,7 @@ test('an activity is read whole', async () => {
       priority: null,
       durationSeconds: 90,
       completedAt: '2024-01-23T07:30:00.000Z',
-      startsAt: undefined,
+      startsAt: null,
       createdAt: undefined,
       dueOn: '2024-01-24',
       allDay: undefined,
@@ -71,7 +71,7 @@ test('an activity is read whole', async () => {
 
 test('a meeting occurs when it starts', async () => {
   expect(await readOne({ id: '1', kind: 'meeting', occurredAt: '2024-01-23T09:30:00Z' })).toMatchObject({
-    facts: { startsAt: '2024-01-23T09:30:00.000Z', completedAt: undefined },
+    facts: { startsAt: '2024-01-23T09:30:00.000Z', completedAt: null },
   });
   expect(await readOne({ id: '1', object: 'Event', allDay: true, dueOn: '2024-01-23' })).toMatchObject({
     facts: { startsAt: null, allDay: true, dueOn: '2024-01-23' },

@@ -41,7 +41,8 @@ export function instant(text: string): string | undefined {
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
   const shifted = new Date(Date.parse(time) - (zone[0] === '-' ? -minutes : minutes) * 60_000);
   const result = shifted.toISOString();
-  return result.length === 24 ? result : undefined;
+  // The year 0 is one that Postgres does not have.
+  return result.length === 24 && !result.startsWith('0000') ? result : undefined;
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {
