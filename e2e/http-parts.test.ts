@@ -330,7 +330,9 @@ describe('a run', () => {
     const file = tasks(4_000);
     const run = await begin([file]);
     const sending = sendPart(api, run, 1, file);
-    await expect.poll(async () => (await api.get(`/sync-runs/${run}`)).body.batches).toBeGreaterThan(0);
+    await expect
+      .poll(async () => (await api.get(`/sync-runs/${run}`)).body.batches, { timeout: 10_000 })
+      .toBeGreaterThan(0);
     const cancelled = await api.post(`/sync-runs/${run}/cancel`, { reason: 'changed my mind' });
     const sent = await sending;
     if (cancelled.status === 200 && sent.status !== 200) expectProblem(sent, 409, 'sync-run-ended');

@@ -6,7 +6,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } fr
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureLocalIssuer, issueToken } from '#shared/access/local-issuer.ts';
 import { permission } from '#shared/access/permissions.ts';
-import { tokenVerifier, type VerifyToken } from '#shared/access/verify-token.ts';
+import { KeysUnavailable, tokenVerifier, type VerifyToken } from '#shared/access/verify-token.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
 
 type SigningKey = Parameters<SignJWT['sign']>[0];
@@ -105,6 +105,11 @@ describe('keys', () => {
       .sign(pair.privateKey);
     expect((await remote(token)).tenant).toBe('acme');
     await expect(remote(await sign(claims))).rejects.toThrow();
+  });
+
+  test('that cannot be fetched are not the fault of the token', async () => {
+    const away = await tokenVerifier({ jwksUrl: 'http://127.0.0.1:1/jwks' });
+    await expect(away(await sign(claims))).rejects.toBeInstanceOf(KeysUnavailable);
   });
 
   test('that cannot be used are told at start, by the name of the setting', async () => {
