@@ -16,12 +16,12 @@ const claims = z.object({
   permissions: z.array(z.string().max(100)).max(100),
 });
 
-/** Throws an Error whose message may be shown: it says what is wrong with the token, never what is in it. */
 /** The keys could not be fetched: nothing is known of the token. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
 
+/** Throws an Error whose message may be shown: it says what is wrong with the token, never what is in it. */
 export type VerifyToken = (token: string) => Promise<Caller>;
 
 export interface TokenKeys {
