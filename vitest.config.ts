@@ -1,11 +1,51 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** What is shown on EventStoreDB: the adapter, its double, and the paths of the e2e suites, on that event log. */
+const onEventStore = [
+  'shared/event-log/*eventstoredb*.test.ts',
+  'shared/testing/eventstoredb/**/*.test.ts',
+  'e2e/eventstoredb/**/*.test.ts',
+];
+/** What needs servers of its own: a broker and a Redis. */
+const distributed = ['e2e/distributed/**/*.test.ts', '{shared,query-service,e2e}/**/*.redis.test.ts'];
+const onEveryLog = ['oracle', 'audit-story', 'real-files', 'read-your-writes'].map((name) => `e2e/${name}.test.ts`);
 
 export default defineConfig({
   test: {
-    include: ['{command-service,projector,query-service,shared,cli,e2e,scripts,bench}/**/*.test.ts'],
-    globalSetup: ['shared/testing/postgres-server.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'main',
+          include: ['{command-service,projector,query-service,shared,cli,e2e,scripts,bench}/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...onEventStore, ...distributed],
+          globalSetup: ['shared/testing/postgres-server.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'eventstoredb',
+          include: [...onEventStore, ...onEveryLog],
+          globalSetup: ['shared/testing/postgres-server.ts', 'shared/testing/eventstore-server.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'distributed',
+          include: [
+            ...distributed,
+            ...['oracle', 'audit-story', 'read-your-writes'].map((name) => `e2e/${name}.test.ts`),
+          ],
+          globalSetup: ['postgres', 'eventstore', 'kafka'].map((name) => `shared/testing/${name}-server.ts`),
+          // The client has a timer that is negative for a moment, and says so once.
+          execArgv: ['--disable-warning=TimeoutNegativeWarning'],
+        },
+      },
+    ],
   },
 });

@@ -2,14 +2,10 @@
  * `npm run bench`: us beside the bare machine, in one run on one database. Ratios count; absolute figures say as much
  * about the machine. `--json` prints one document; `--activities <n>` changes the size of the import.
  */
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
 import { pino } from 'pino';
@@ -19,9 +15,10 @@ import type { NewEvent } from '#shared/event-log/event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
+import { bareAppends, importedEvents, startEventStore } from './eventstore.ts';
 import { measure, seconds } from './measure.ts';
+import { type Client, clientOf, importFiles, okay, startProcess } from './service.ts';
 
-const root = new URL('../', import.meta.url);
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
@@ -56,31 +53,6 @@ function tell(what: string, ours: number, bare: number | null, unit: string, aga
     );
 }
 const round = (value: number) => Number(value.toPrecision(4));
-
-/** Starts a Node process that says where it listens in its first line that has `url`. */
-async function startProcess(
-  args: readonly string[],
-  env: Record<string, string>,
-): Promise<{ url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, args, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { url } = JSON.parse(line);
-    if (!url) continue;
-    child.stdout.resume();
-    return {
-      url,
-      stop: async () => {
-        child.kill('SIGTERM');
-        if (child.exitCode === null) await once(child, 'exit');
-      },
-    };
-  }
-  throw new Error('the process ended before it listened');
-}
 
 async function benchAppend(url: string): Promise<void> {
   const pool = new Pool({ connectionString: url, max: 16 });
@@ -129,28 +101,6 @@ async function benchAppend(url: string): Promise<void> {
   await pool.end();
 }
 
-interface Client {
-  call(method: string, path: string, options?: { body?: unknown; headers?: Record<string, string> }): Promise<Response>;
-}
-
-const clientOf = (url: string, token: string): Client => ({
-  call: (method, route, { body, headers } = {}) =>
-    fetch(`${url}${route}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }),
-});
-
-async function okay(response: Response): Promise<Response> {
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  return response;
-}
-
 async function benchImport(
   client: Client,
   url: string,
@@ -159,25 +109,7 @@ async function benchImport(
   activities: number,
 ): Promise<void> {
   const files = demoFiles({ activities, seed: 1 });
-  let position = '';
-  const ours = await seconds(async () => {
-    const run = (await (await okay(await client.call('POST', '/api/v1/sync-runs', { body: {} }))).json()) as {
-      id: string;
-    };
-    for (const [index, file] of files.entries()) {
-      const body = Readable.toWeb(Readable.from(file.rows(), { objectMode: false })) as ReadableStream;
-      await okay(
-        await fetch(`${url}/api/v1/sync-runs/${run.id}/parts/${index + 1}?object=${file.object}`, {
-          method: 'PUT',
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'text/csv' },
-          body,
-          duplex: 'half',
-        } as RequestInit),
-      );
-    }
-    const done = await okay(await client.call('POST', `/api/v1/sync-runs/${run.id}/complete`));
-    position = done.headers.get('cool-mint-position') ?? '';
-  });
+  const { position, took: ours } = await importFiles(client, url, token, files);
   const visible = await seconds(() =>
     client
       .call('GET', '/api/v1/activities?limit=1', { headers: { 'cool-mint-min-position': position, prefer: 'wait=30' } })
@@ -268,6 +200,40 @@ async function benchVisible(client: Client): Promise<void> {
   tell('command to visible, p99', at(times, 0.99), at(plain, 0.99), 'ms', 'the same read without waiting');
 }
 
+/** Import on an EventStoreDB log beside bare appends of the same events. */
+async function benchEventStore(dataDir: string, activities: number): Promise<void> {
+  const server = await startEventStore();
+  const prefix = `bench.${randomUUID().slice(0, 8)}.`;
+  try {
+    const env = { EVENTSTORE_URL: server.url, EVENTSTORE_STREAM_PREFIX: prefix };
+    const service = await startService(dataDir, env);
+    const began = await seconds(async () => {
+      const token = await issueToken(dataDir, { tenant: 'main', actor: 'bench', hours: 1 });
+      await importFiles(clientOf(service.url, token), service.url, token, demoFiles({ activities, seed: 1 }));
+    }).finally(service.stop);
+    const events = await importedEvents(server.url, prefix);
+    tell(
+      `import on EventStoreDB${server.double ? ' (the double)' : ''}`,
+      events.length / began,
+      await bareAppends(server.url, events),
+      'events/s',
+      'the same events appended one by one, 64 or 256 in flight, nothing else running',
+    );
+  } finally {
+    await server.stop();
+  }
+}
+
+const startService = (dataDir: string, env: Record<string, string> = {}) =>
+  startProcess(['--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'], {
+    PORT: '0',
+    ADMIN_PORT: '0',
+    DATA_DIR: dataDir,
+    DEMO: 'off',
+    EVENTSTORE_URL: '',
+    ...env,
+  });
+
 async function main(): Promise<void> {
   const activities = Number(options.activities);
   const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-bench-'));
@@ -276,12 +242,7 @@ async function main(): Promise<void> {
   try {
     await benchAppend(postgres.url);
     const dataDir = path.join(folder, 'service');
-    const service = await startProcess(['--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'], {
-      PORT: '0',
-      ADMIN_PORT: '0',
-      DATA_DIR: dataDir,
-      DEMO: 'off',
-    });
+    const service = await startService(dataDir);
     try {
       const token = await issueToken(dataDir, { tenant: 'main', actor: 'bench', hours: 1 });
       const client = clientOf(service.url, token);
@@ -291,6 +252,7 @@ async function main(): Promise<void> {
     } finally {
       await service.stop();
     }
+    await benchEventStore(path.join(folder, 'eventstore'), activities);
   } finally {
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });

@@ -20,7 +20,7 @@ function ifMatchOf(header: string | undefined): number | null {
   const revision = /^"(\d{1,15})"$/.exec(header)?.[1];
   if (revision === undefined)
     throw new ProblemError(
-      refuse('malformed-request', 'If-Match is the revision in double quotes, as ETag gave it: "3".'),
+      refuse('malformed-request', 'If-Match is the revision in double quotes: "3", not the ETag of a query.'),
     );
   return Number(revision);
 }

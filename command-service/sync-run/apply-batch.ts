@@ -2,6 +2,9 @@
  * Records one batch of source records: one read of the last events of all streams it touches, pure decisions, one
  * append. A conflict (another writer was faster) makes only the streams concerned be read and decided again.
  *
+ * Where the records are expected to be new, nothing is read before: they are decided as new and appended with "none",
+ * so that a first import costs one round trip each. The log refuses where that was wrong; those are read.
+ *
  * The id of an event is made of stream, run, part and batch, so a batch repeated after a crash records nothing twice;
  * what it had recorded before is decided again from the event before, so it counts as it counted then.
  */
@@ -30,6 +33,8 @@ export interface BatchContext {
   readonly tenant: string;
   readonly source: string;
   readonly watermark: string | null;
+  /** Whether to append before reading; a wrong guess costs time only. */
+  readonly expectNew: boolean;
   readonly place: SyncPlace;
   /** What the events come from. */
   readonly command: Command;
@@ -48,6 +53,8 @@ export interface AppliedBatch {
   readonly latestStamp: string | null;
   /** Of the last event that was appended; null where none was. */
   readonly position: Position | null;
+  /** Whether most of the streams were new: a good guess about the next batch. */
+  readonly mostlyNew: boolean;
 }
 
 type Record = Exclude<SourceRecord, { noun: 'rejected' }>;
@@ -140,14 +147,17 @@ export async function applyBatch(
   const byStream = Map.groupBy(taken, (record) => streamOf(tenant, source, record));
   const outcomes = new Map<string, readonly RecordOutcome[]>();
   let position: Position | null = null;
+  let newStreams = 0;
 
   for (const slice of slices(byStream)) {
     let open = slice;
     for (let attempt = 0; open.length > 0; attempt++) {
       if (attempt >= attempts)
         throw new Error(`batch ${place.part}/${place.batch} of sync run ${place.run} met conflicts ${attempts} times`);
-      const last = await log.readLast(tenant, open);
+      const guessing = context.expectNew && attempt === 0;
+      const last: ReadonlyMap<string, RecordedEvent> = guessing ? new Map() : await log.readLast(tenant, open);
       const appends: StreamAppend[] = [];
+      const unsure: string[] = [];
       for (const stream of open) {
         const stored = last.get(stream);
         const ofStream = byStream.get(stream) as readonly Record[];
@@ -157,7 +167,10 @@ export async function applyBatch(
         }
         const judged = judge(stored ? heldOf(decodeEvent(stored)) : null, ofStream, context);
         outcomes.set(stream, judged.outcomes);
-        if (!judged.event) continue;
+        if (!judged.event) {
+          if (guessing) unsure.push(stream);
+          continue;
+        }
         encodeEvent(judged.event);
         appends.push({
           stream,
@@ -173,12 +186,13 @@ export async function applyBatch(
         });
       }
       const results = appends.length > 0 ? await log.append(appends) : [];
-      open = [];
+      open = unsure;
       results.forEach((result, index) => {
-        const { stream } = appends[index] as StreamAppend;
+        const { stream, expected } = appends[index] as StreamAppend;
         if (result.outcome === 'appended') {
+          if (expected === 'none') newStreams++;
           if (result.position !== null && (position === null || result.position > position)) position = result.position;
-        } else if (result.outcome === 'conflict') open.push(stream);
+        } else if (result.outcome === 'conflict' || guessing) open.push(stream);
         else {
           outcomes.delete(stream);
           for (const record of byStream.get(stream) ?? [])
@@ -195,5 +209,11 @@ export async function applyBatch(
   const counts = { ...noCounts, received: records.length, rejected: rejects.length };
   for (const ofStream of outcomes.values()) for (const outcome of ofStream) counts[outcome]++;
   const stamps = taken.flatMap((record) => (record.sourceModifiedAt === null ? [] : [record.sourceModifiedAt])).sort();
-  return { counts, rejects, latestStamp: stamps.at(-1) ?? null, position };
+  return {
+    counts,
+    rejects,
+    latestStamp: stamps.at(-1) ?? null,
+    position,
+    mostlyNew: byStream.size === 0 ? context.expectNew : newStreams * 2 >= byStream.size,
+  };
 }

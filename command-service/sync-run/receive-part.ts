@@ -170,6 +170,8 @@ async function receive(
   const hash = createHash('sha256');
   let current: ReceivedPart = run;
   const ahead: Position[] = [];
+  // A source of which no run was completed is probably met for the first time.
+  let expectNew = watermark === null;
 
   /** `whole`: the digest of the whole part, with its last batch. */
   const apply = async (records: readonly SourceRecord[], batch: number, whole: string | null): Promise<void> => {
@@ -190,11 +192,13 @@ async function receive(
           tenant,
           source,
           watermark,
+          expectNew,
           place,
           command,
           now: parts.runtime.now(),
         }),
     );
+    expectNew = applied.mostlyNew;
     current = await tellBatch(parts, command, request, current, batch, whole, applied);
     if (applied.position !== null) ahead.push(applied.position);
     const behind = ahead.length > batchesAhead ? ahead.shift() : undefined;

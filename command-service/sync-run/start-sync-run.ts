@@ -13,9 +13,11 @@ import { beginRun, endRun, type Lease, readLease, releaseLease } from '#command-
 import { decodeEvent } from '#shared/events/codec.ts';
 import { commandId, entityId, streamName } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
-import { noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
+import type { ReadModel } from '#shared/read-model/read-model.ts';
 
 export const batchSize = 500;
+/** How long the first run of a source waits for the read model to have read the log; then the caller repeats. */
+const catchUpMilliseconds = 10_000;
 
 type Asked = z.infer<typeof startSyncRunBody>;
 
@@ -129,14 +131,17 @@ async function makeRoom(
     asked.source,
     id,
     lease,
-    await pastOf(parts.readModel, command.tenant, asked.source, lease),
+    await pastOf(parts, command.tenant, asked.source, lease),
   );
   return epoch ?? busy(`Another sync run of ${asked.source} was begun at this moment. Try again.`);
 }
 
-/** Where the lease row is missing (a restored log): the greatest epoch and watermark that the log tells of. */
+/**
+ * Where the lease row is missing (a new source, or a log that was there before this database): the greatest epoch and
+ * watermark that the log tells of, all of it: an epoch that was given before would make new records look old.
+ */
 async function pastOf(
-  readModel: ReadModel,
+  { log, readModel }: Pick<KernelParts, 'log'> & { readonly readModel: ReadModel },
   tenant: string,
   source: string,
   lease: Lease | null,
@@ -145,7 +150,7 @@ async function pastOf(
   const past = await readModel.read({
     projection: 'operations',
     tenant,
-    demand: noDemand,
+    demand: { minPosition: await log.head(), waitMilliseconds: catchUpMilliseconds },
     shape: z.object({ epoch: z.int(), watermark: z.string().nullable() }),
     select: (table) => sql.fragment`(
       select json_build_object('epoch', coalesce(max(epoch), 0),

@@ -21,7 +21,8 @@ export function serialiseEvent(event: NewEvent): SerialisedEvent {
     recordedAt: event.metadata.recordedAt,
     data,
     metadata,
-    bytes: Buffer.byteLength(data) + Buffer.byteLength(metadata) + Buffer.byteLength(event.type),
+    // Some versions of EventStoreDB count each character of the type as two bytes; none counts more.
+    bytes: Buffer.byteLength(data) + Buffer.byteLength(metadata) + 2 * event.type.length,
   };
 }
 

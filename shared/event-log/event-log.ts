@@ -1,16 +1,17 @@
 /**
- * The event log: the only source of truth. Six verbs, the same on every adapter; contract.ts holds them to it.
+ * The event log: the only source of truth. Seven verbs, the same on every adapter; contract.ts holds them to it.
  *
  * - Atomic within a stream, not across streams. Nothing above the port relies on two streams changing together.
  * - Ids of events are deterministic: an append repeated unchanged answers as the first time, also after later events.
  * - There is no "any" expectation: it is not idempotent.
  * - A stream belongs to the tenant of its events; read through another tenant it is missing.
+ * - Positions are only compared and given back, never computed: a log may have gaps and events of others in it.
  */
 
-import type { Position } from '#shared/event-log/position.ts';
+import { logIdOf, type Position } from '#shared/event-log/position.ts';
 import type { EventMetadata } from '#shared/events/metadata.ts';
 
-/** Bytes of one event (type, data and metadata as JSON). Kafka's limits are set above it. */
+/** Bytes of one event (data and metadata as JSON, and its type twice). Kafka's limits are set above it. */
 export const maxEventBytes = 512 * 1024;
 /** Bytes of the events of one stream in one append. EventStoreDB's own limit. */
 export const maxAppendBytes = 1024 * 1024;
@@ -60,7 +61,8 @@ export interface LogPage {
 }
 
 export type SubscriptionMessage =
-  | { readonly kind: 'events'; readonly events: readonly RecordedEvent[] }
+  /** Perhaps none: a page in which all events were other people's. `position` is where the page ended. */
+  | { readonly kind: 'events'; readonly events: readonly RecordedEvent[]; readonly position: Position }
   | { readonly kind: 'caught-up'; readonly position: Position };
 
 export interface EventLog {
@@ -76,9 +78,11 @@ export interface EventLog {
   readLast(tenant: string, streams: readonly string[]): Promise<Map<string, RecordedEvent>>;
   /** A page of the whole log, after a position. */
   readAll(after: Position, limit: number): Promise<LogPage>;
+  /** The event at exactly this position; null where another log has none there. */
+  readAt(position: Position): Promise<RecordedEvent | null>;
   /** Events after a position for as long as the signal lets it, and each time it is caught up, that it is. */
   subscribe(after: Position, signal: AbortSignal): AsyncIterable<SubscriptionMessage>;
-  /** Position of the last event, or the start. */
+  /** Position up to which the log reaches now: of its last event, whosever it is, or the start. */
   head(): Promise<Position>;
   close(): Promise<void>;
 }
@@ -86,6 +90,12 @@ export interface EventLog {
 /** The log did not answer; whether an append was stored is unknown. Repeating it unchanged is safe. */
 export class LogUnavailable extends Error {
   override readonly name = 'LogUnavailable';
+}
+
+/** Throws ForeignPosition where the position is not of the log with this id. */
+export function ofThisLog(id: string, position: Position): Position {
+  if (logIdOf(position) !== id) throw new ForeignPosition(`position ${position} is of another log than ${id}`);
+  return position;
 }
 
 /** A position of another log was given, for example after a restore. */

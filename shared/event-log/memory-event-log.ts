@@ -4,11 +4,11 @@ import { type SerialisedEvent, serialiseEvent, tooLarge } from '#shared/event-lo
 import {
   type AppendResult,
   type EventLog,
-  ForeignPosition,
+  ofThisLog,
   type RecordedEvent,
   type StreamAppend,
 } from '#shared/event-log/event-log.ts';
-import { logIdOf, numbersOf, type Position, positionOf } from '#shared/event-log/position.ts';
+import { numbersOf, type Position, positionOf } from '#shared/event-log/position.ts';
 import { subscribeByPages } from '#shared/event-log/subscribe-by-pages.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 
@@ -83,14 +83,17 @@ export function memoryEventLog(options: { readonly id?: string; readonly runtime
       return last;
     },
     async readAll(after, limit) {
-      if (logIdOf(after) !== id) throw new ForeignPosition(`position ${after} is of another log than ${id}`);
-      const from = Number(numbersOf(after)[0]);
+      const from = Number(numbersOf(ofThisLog(id, after))[0]);
       const page = entries.slice(from, from + limit);
       return {
         events: page.map(recorded),
         position: positionOf(id, from + page.length),
         end: from + page.length >= entries.length,
       };
+    },
+    async readAt(position) {
+      const entry = entries[Number(numbersOf(ofThisLog(id, position))[0]) - 1];
+      return entry ? recorded(entry) : null;
     },
     subscribe: (after: Position, stop: AbortSignal) => subscribeByPages(log, after, stop, signal.waiter),
     head: async () => positionOf(id, entries.length),

@@ -23,4 +23,8 @@ export const numbersOf = (position: Position): bigint[] =>
     .slice(1)
     .map((digits) => BigInt(`0x${digits}`));
 
+/** Whether whoever has got to a position has reached another one; never that of another log. */
+export const reaches = (position: Position, demanded: Position): boolean =>
+  logIdOf(position) === logIdOf(demanded) && position >= demanded;
+
 export const laterOf = (a: Position, b: Position): Position => (a >= b ? a : b);

@@ -12,12 +12,12 @@ import { type SerialisedEvent, serialiseEvent, tooLarge } from '#shared/event-lo
 import {
   type AppendResult,
   type EventLog,
-  ForeignPosition,
   LogUnavailable,
+  ofThisLog,
   type RecordedEvent,
   type StreamAppend,
 } from '#shared/event-log/event-log.ts';
-import { logIdOf, numbersOf, type Position, positionOf } from '#shared/event-log/position.ts';
+import { numbersOf, type Position, positionOf } from '#shared/event-log/position.ts';
 import { subscribeByPages } from '#shared/event-log/subscribe-by-pages.ts';
 import { listen } from '#shared/postgres/listen.ts';
 import { isTransient } from '#shared/postgres/transient-error.ts';
@@ -216,7 +216,6 @@ export async function postgresEventLog(options: {
     },
 
     async readAll(after, limit) {
-      if (logIdOf(after) !== id) throw new ForeignPosition(`position ${after} is of another log than ${id}`);
       // Sized by the database, before anything is sent: 500 events of the largest size would be 250 MB.
       const answer = await pool.query<EventRow & { found: string }>(
         `select ${eventColumns}, found from (
@@ -225,11 +224,19 @@ export async function postgresEventLog(options: {
            from (select * from event_log.events where position > $1 order by position limit $2) e
          ) page
          where bytes_before < $3 order by position`,
-        [String(numbersOf(after)[0]), limit, maxPageBytes],
+        [String(numbersOf(ofThisLog(id, after))[0]), limit, maxPageBytes],
       );
       const events = answer.rows.map(recorded);
       const found = Number(answer.rows[0]?.found ?? 0);
       return { events, position: events.at(-1)?.position ?? after, end: events.length === found && found < limit };
+    },
+
+    async readAt(position) {
+      const answer = await pool.query<EventRow>(`select ${eventColumns} from event_log.events where position = $1`, [
+        String(numbersOf(ofThisLog(id, position))[0]),
+      ]);
+      const row = answer.rows[0];
+      return row ? recorded(row) : null;
     },
 
     subscribe: (after: Position, stop: AbortSignal) => subscribeByPages(log, after, stop, signal.waiter),

@@ -5,8 +5,8 @@
 import type { EventLog, SubscriptionMessage } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
 
-/** Resolves at the next append (or what looks like one), after the poll interval, or when aborted. */
-export type WaitForAppend = (signal: AbortSignal) => Promise<void>;
+/** Resolves at an append after the position (or what looks like one), after the poll interval, or when aborted. */
+export type WaitForAppend = (signal: AbortSignal, position: Position) => Promise<void>;
 
 export async function* subscribeByPages(
   log: Pick<EventLog, 'readAll'>,
@@ -21,10 +21,11 @@ export async function* subscribeByPages(
     const { woken } = waiter();
     const page = await log.readAll(position, pageSize);
     position = page.position;
-    if (page.events.length > 0) yield { kind: 'events', events: page.events };
+    // A page without events of ours is told of too while there is more: whoever waits sees that the reading goes on.
+    if (page.events.length > 0 || !page.end) yield { kind: 'events', events: page.events, position };
     if (!page.end) continue;
     yield { kind: 'caught-up', position };
     if (signal.aborted) return;
-    await woken(signal);
+    await woken(signal, position);
   }
 }

@@ -40,10 +40,15 @@ export const syncEventId = (stream: string, run: string, part: number, batch: nu
 export const categoryOf = (stream: string) => stream.slice(0, stream.indexOf('-'));
 export const entityIdOf = (stream: string) => stream.slice(stream.indexOf('-') + 1);
 
+/** Every category of ours: a log that is shared with others holds more. */
+export const categories = ['activity', 'related', 'syncrun', 'selection', 'projection'] as const;
+
+const named = (category: (typeof categories)[number]) => (id: string) => `${category}-${id}`;
+
 export const streamName = {
-  activity: (id: string) => `activity-${id}`,
-  related: (id: string) => `related-${id}`,
-  syncRun: (id: string) => `syncrun-${id}`,
-  selection: (id: string) => `selection-${id}`,
-  projection: (name: string) => `projection-${name}`,
+  activity: named('activity'),
+  related: named('related'),
+  syncRun: named('syncrun'),
+  selection: named('selection'),
+  projection: named('projection'),
 } as const;

@@ -10,3 +10,13 @@ export function testFsync(): boolean {
 export function longTests(): boolean {
   return process.env.LONG === 'on';
 }
+
+/** EVENTSTORE_URL lets `npm run test:eventstoredb` run on a real server instead of the double. */
+export function testEventStoreUrl(): string | undefined {
+  return process.env.EVENTSTORE_URL || undefined;
+}
+
+/** KAFKA_BROKERS lets `npm run test:distributed` use a broker that is there. */
+export function testKafkaBrokers(): string | undefined {
+  return process.env.KAFKA_BROKERS || undefined;
+}
