@@ -1,5 +1,5 @@
 /**
- * `cool-mint start`: one machine. Says on standard output what it does: readable on a terminal, else a JSON object a
+ * `cool-mint start`: one machine, or one service of several. Says on standard output what it does: readable on a terminal, else a JSON object a
  * line, of which the one with `event: "ready"` carries the addresses.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,8 @@ import type { Logger } from 'pino';
 import { type StartConfig, startConfig } from '#cli/start/config.ts';
 import { loadDemoOnFirstStart } from '#cli/start/first-demo.ts';
 import { checkPort } from '#cli/start/listen-on.ts';
-import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
+import { rolesOf, type ServiceName } from '#cli/start/roles.ts';
+import { type Service, startService } from '#cli/start/start-service.ts';
 import { stopSignal } from '#cli/start/stop-signal.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
@@ -17,12 +18,20 @@ import { createLogger } from '#shared/telemetry/logger.ts';
 const packageFile = new URL('../package.json', import.meta.url);
 const tokenHours = 24 * 30;
 
-export async function start({ json = false }: { readonly json?: boolean } = {}): Promise<void> {
+export interface StartOptions {
+  readonly json?: boolean;
+  /** All of them where none is named. */
+  readonly service?: ServiceName | undefined;
+  readonly only?: 'relay' | 'apply' | undefined;
+}
+
+export async function start({ json = false, service, only }: StartOptions = {}): Promise<void> {
   const given = startConfig();
   const config = { ...given, pretty: given.pretty && !json };
   const logger = createLogger(config.LOG_LEVEL, config.pretty);
   try {
-    await run(config, logger);
+    if (service) await runService(config, logger, service, only);
+    else await run(config, logger);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     if (config.pretty) process.stderr.write(`\n${error.message}\n`);
@@ -36,7 +45,7 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   await checkPort(config.HOST, config.PORT, 'PORT');
   await checkPort(config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
-  await using machine = await startOneMachine({ config, version, logger });
+  await using machine = await startService({ config, version, logger });
   const announced = await announce(config, machine, version);
   if (config.DEMO === 'on' && !stop.signal.aborted) await loadDemoOnFirstStart(config, machine, logger, stop.signal);
   if (!stop.signal.aborted) {
@@ -49,8 +58,25 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   await rm(path.join(config.DATA_DIR, 'service.json'), { force: true });
 }
 
+/** One service of several: no demo data, and no file that says where it is, for it is not the whole. */
+async function runService(
+  config: StartConfig,
+  logger: Logger,
+  service: ServiceName,
+  only: StartOptions['only'],
+): Promise<void> {
+  using stop = stopSignal();
+  const roles = rolesOf(service, only);
+  const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
+  await using running = await startService({ config, version, logger, roles });
+  const ready = { event: 'ready', service, roles, url: running.url, adminUrl: running.adminUrl };
+  if (!stop.signal.aborted) logger.info(ready, `the ${service} is ready`);
+  await stop.asked;
+  logger.info({ event: 'stopping' }, 'stopping');
+}
+
 /** Where other commands find this service, and a token for whoever may read the data folder. */
-async function announce(config: StartConfig, machine: OneMachine, version: string) {
+async function announce(config: StartConfig, machine: Service, version: string) {
   await mkdir(config.DATA_DIR, { recursive: true });
   const tokenFile = path.join(config.DATA_DIR, 'token');
   const tokenTenant = config.DEMO === 'on' ? 'demo' : 'main';
@@ -72,7 +98,7 @@ async function writeWhole(file: string, text: string): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-function welcome(config: StartConfig, machine: OneMachine, tokenFile: string | undefined): string {
+function welcome(config: StartConfig, machine: Service, tokenFile: string | undefined): string {
   const tenant = config.DEMO === 'on' ? ' --tenant demo' : '';
   return `
   Cool Mint is ready.

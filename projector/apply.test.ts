@@ -57,7 +57,7 @@ describe('sorting what was delivered', () => {
   });
 
   test('a watermark tells of an event that never came', () => {
-    const previous = allSlots.map((other) => (other === slot ? at(8) : at(2)));
+    const previous = new Map(allSlots.map((other) => [other, other === slot ? at(8) : at(2)]));
     const watermark = { position: at(20), time: null, previous };
     expect(sortDelivery(checkpoints, { events: [], watermark }).gaps).toEqual([{ slot, after: at(5), upTo: at(8) }]);
   });
@@ -181,8 +181,8 @@ describe('the loop of a projection', () => {
       return seed / 0x7fffffff;
     };
     const lossy: Transport = {
-      async *deliver(from, signal) {
-        for await (const { events, watermark } of direct.deliver(from, signal)) {
+      async *deliver(reader, from, signal) {
+        for await (const { events, watermark } of direct.deliver(reader, from, signal)) {
           const scrambled = events
             .filter(() => random() > 0.2)
             .flatMap((event) => (random() < 0.2 ? [event, event] : [event]));
@@ -250,6 +250,6 @@ describe('the loop of a projection', () => {
     stop = new AbortController();
     await pool.query('update projector.checkpoints set event_id = gen_random_uuid() where event_id is not null');
     const second = run();
-    await expect.poll(() => second.error).toMatch(/npx cool-mint rebuild catalog/);
+    await expect.poll(() => second.error).toMatch(/npx cool-mint rebuild all/);
   });
 });

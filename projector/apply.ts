@@ -64,10 +64,10 @@ export function sortDelivery(checkpoints: Checkpoints, delivery: Delivery): Sort
     else apply.push(delivered);
     reached[slot] = event.position;
   }
-  delivery.watermark?.previous.forEach((previous, slot) => {
+  for (const [slot, previous] of delivery.watermark?.previous ?? []) {
     const at = reached[slot] as Position;
     if (previous > at) gaps.push({ slot, after: at, upTo: previous });
-  });
+  }
   return { apply, duplicates, gaps };
 }
 
@@ -138,11 +138,11 @@ function checkpointsAfter(
     });
   }
   if (watermark)
-    from.forEach((checkpoint, slot) => {
-      const before = to.get(slot) ?? checkpoint;
+    for (const slot of watermark.previous.keys()) {
+      const before = to.get(slot) ?? (from[slot] as Checkpoint);
       if (watermark.position > before.position)
         to.set(slot, { ...before, position: watermark.position, time: laterTime(before.time, watermark.time) });
-    });
+    }
   return to;
 }
 

@@ -43,3 +43,18 @@ export const projectorMetrics = {
     registers,
   }),
 };
+
+/** The relay sends the log to the topic; all of them together have one leader. */
+export const relayMetrics = {
+  sent: new Counter({ name: 'cool_mint_relay_events_total', help: 'Events sent and acknowledged.', registers }),
+  failures: new Counter({
+    name: 'cool_mint_relay_failures_total',
+    help: 'Times the relay stopped with an error.',
+    registers,
+  }),
+  position: new Gauge({
+    name: 'cool_mint_relay_checkpoint_timestamp_seconds',
+    help: 'Time of the newest event sent, seconds of the epoch.',
+    registers,
+  }),
+};

@@ -184,7 +184,7 @@ describe('a rebuild', () => {
     log = await postgresEventLog({ pool, directUrl: database.url });
     for (let index = 0; index < 3; index++) await open();
     const status = run(catalog);
-    await expect.poll(() => status.error).toMatch(/npx cool-mint rebuild catalog/);
+    await expect.poll(() => status.error).toMatch(/npx cool-mint rebuild all/);
     rebuilds(catalog);
     expect((await finished(await request())).data.outcome).toBe('completed');
     await expect.poll(() => status.state, { timeout: 20_000 }).toBe('running');

@@ -97,6 +97,11 @@ async function runGeneration(
     await runtime.sleep(500, signal);
     return;
   }
+  const reload = async () => {
+    const loaded = await withClient(pool, (client) => loadCheckpoints(client, generation));
+    await publish(cache, generation, loaded, allSlots, null);
+    return loaded;
+  };
   let checkpoints = await withClient(pool, (client) => loadCheckpoints(client, generation));
   await verifyCheckpoints(log, projection.name, checkpoints);
   await publish(cache, generation, checkpoints, allSlots, null);
@@ -106,13 +111,20 @@ async function runGeneration(
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   try {
-    for await (const delivery of transport.deliver(
-      checkpoints.map((checkpoint) => checkpoint.position),
-      ended,
-    )) {
+    const positions = checkpoints.map((checkpoint) => checkpoint.position);
+    for await (const delivery of transport.deliver(projection.name, positions, ended)) {
       status.tickedAt = runtime.now().getTime();
       const before = checkpoints;
-      checkpoints = await applyDelivery(parts, generation, checkpoints, delivery);
+      for (let applied = false; !applied; ) {
+        try {
+          checkpoints = await applyDelivery(parts, generation, checkpoints, delivery);
+          applied = true;
+        } catch (error) {
+          // Another process has applied something of these slots; what is left of the delivery is applied after it.
+          if (!(error instanceof CheckpointMoved) || ended.aborted) throw error;
+          checkpoints = await reload();
+        }
+      }
       if (checkpoints !== before) succeeded();
     }
   } finally {
@@ -130,6 +142,8 @@ async function applyDelivery(
   const projection = generation.projection;
   const labels = { projection: projection.name };
   const sorted = sortDelivery(from, delivery);
+  // What looks missing may have been applied by another process that had the slot before.
+  if (sorted.gaps.length > 0 && (await othersApplied(pool, generation, from, sorted.gaps))) throw new CheckpointMoved();
   if (sorted.duplicates > 0) projectorMetrics.duplicates.inc(labels, sorted.duplicates);
   let events = sorted.apply;
   for (const gap of sorted.gaps) {
@@ -150,6 +164,7 @@ async function applyDelivery(
       { 'projection.name': projection.name, 'projection.events': batch.length },
       () =>
         withClient(pool, (client) => applyBatch(client, generation, before, batch, watermark, { requireLive: true })),
+      batch.map(({ event }) => event),
     );
     const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
     await publish(
@@ -169,6 +184,16 @@ async function applyDelivery(
   );
   if (newest) projectorMetrics.checkpointTime.set(labels, Date.parse(newest) / 1000);
   return checkpoints;
+}
+
+async function othersApplied(
+  pool: Pool,
+  generation: Generation,
+  from: Checkpoints,
+  gaps: readonly { readonly slot: number }[],
+): Promise<boolean> {
+  const stored = await withClient(pool, (client) => loadCheckpoints(client, generation));
+  return gaps.some(({ slot }) => stored[slot]?.position !== from[slot]?.position);
 }
 
 async function publish(

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { categories } from '#shared/events/stream-name.ts';
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -21,13 +22,49 @@ const settings = z.object({
   DEMO_ACTIVITIES: z.coerce.number().int().min(1).default(5_000).describe('how many'),
   DATABASE_URL: url.optional().describe('a Postgres of your own instead of the embedded one'),
   DATABASE_DIRECT_URL: url.optional().describe('the same without a transaction pooler, for LISTEN and migrations'),
+  EVENTSTORE_URL: url
+    .optional()
+    .describe('an EventStoreDB for the event log, esdb://…, instead of a table in Postgres'),
+  EVENTSTORE_STREAM_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'letters, digits, dots, dashes and underscores only')
+    .refine((prefix) => !categories.some((category) => prefix.startsWith(`${category}-`)), {
+      error: `must not begin like a stream of an installation without a prefix (${categories.join('-, ')}-)`,
+    })
+    .optional()
+    .describe('before the names of all streams, where several installations share one EventStoreDB'),
+  KAFKA_BROKERS: url
+    .optional()
+    .describe('brokers, host:port with commas: the relay sends the log to a topic, and projections read that'),
+  KAFKA_TOPIC: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,200}$/)
+    .default('cool-mint.events')
+    .describe('its name; the groups of readers are named after it'),
+  KAFKA_PARTITIONS: z.coerce.number().int().min(1).max(64).default(6).describe('of a topic that is made'),
+  KAFKA_RETENTION_HOURS: z.coerce.number().int().min(1).default(168).describe('of a topic that is made'),
+  KAFKA_REPLICATION_FACTOR: z.coerce
+    .number()
+    .int()
+    .min(-1)
+    .default(-1)
+    .describe('of a topic that is made; -1: as the brokers are set up'),
+  KAFKA_TLS: z.enum(['on', 'off']).default('off').describe('TLS with certificates of public authorities'),
+  KAFKA_TLS_CA_FILE: z.string().optional().describe('the authority of their certificates, PEM; switches TLS on'),
+  KAFKA_SASL_MECHANISM: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD_FILE: z.string().optional().describe('a file that holds the password'),
+  REDIS_URL: url
+    .optional()
+    .describe('a Redis for the cache, redis://… or rediss://… (TLS), instead of the memory of the process'),
+  REDIS_TLS_CA_FILE: z
+    .string()
+    .optional()
+    .describe('the authority of its certificate, PEM, where it is not a public one'),
   AUTH_JWKS_URL: z.url().optional().describe('keys of your identity provider'),
   AUTH_PUBLIC_KEY_FILE: z.string().optional().describe('its public key, PEM'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
-
-/** Adapters that this version does not have yet: silently ignoring them would run on something else. */
-const later = ['EVENTSTORE_URL', 'KAFKA_BROKERS', 'REDIS_URL'];
 
 export type StartConfig = Omit<z.infer<typeof settings>, 'DATA_DIR'> & {
   readonly DATA_DIR: string;
@@ -35,11 +72,6 @@ export type StartConfig = Omit<z.infer<typeof settings>, 'DATA_DIR'> & {
 };
 
 export function startConfig(environment: Readonly<Record<string, string | undefined>> = process.env): StartConfig {
-  const unsupported = later.filter((name) => environment[name]);
-  if (unsupported.length > 0)
-    throw new SetupError(
-      `${unsupported.join(', ')}: not supported by this version. Unset it to run on the embedded defaults.`,
-    );
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const read = settings.safeParse(given);
   if (!read.success)

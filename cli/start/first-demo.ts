@@ -4,7 +4,7 @@ import { createClient } from '#cli/client.ts';
 import { loadDemo } from '#cli/load-demo.ts';
 import { progress } from '#cli/progress.ts';
 import type { StartConfig } from '#cli/start/config.ts';
-import type { OneMachine } from '#cli/start/one-machine.ts';
+import type { Service } from '#cli/start/start-service.ts';
 import { readLease } from '#command-service/sync-run/lease.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 
@@ -13,7 +13,7 @@ const seed = 1;
 
 export async function loadDemoOnFirstStart(
   config: StartConfig,
-  machine: OneMachine,
+  machine: Service,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {

@@ -10,6 +10,7 @@ export interface Listener {
 export function listen(url: string, channel: string, heard: () => void, runtime: Runtime): Listener {
   const stop = new AbortController();
   let client: Client | null = null;
+  let connecting: Promise<unknown> = Promise.resolve();
 
   const running = (async () => {
     for (let attempt = 0; !stop.signal.aborted; attempt++) {
@@ -17,6 +18,7 @@ export function listen(url: string, channel: string, heard: () => void, runtime:
         connectionString: url,
         application_name: `cool-mint listen ${channel}`,
         keepAlive: true,
+        connectionTimeoutMillis: 5_000,
       });
       client = session;
       const ended = new Promise<void>((resolve) => {
@@ -25,7 +27,8 @@ export function listen(url: string, channel: string, heard: () => void, runtime:
       });
       session.on('notification', heard);
       try {
-        await session.connect();
+        connecting = session.connect();
+        await connecting;
         await session.query(`listen ${channel}`);
         attempt = 0;
         heard();
@@ -41,6 +44,8 @@ export function listen(url: string, channel: string, heard: () => void, runtime:
   return {
     async close() {
       stop.abort();
+      // To be ended while it still shakes hands would leave the session, and whoever waits for it, hanging for ever.
+      await connecting.catch(() => undefined);
       await client?.end().catch(() => undefined);
       await running;
     },

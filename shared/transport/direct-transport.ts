@@ -13,7 +13,7 @@ const watermarkMilliseconds = 1_000;
 
 export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runtime): Transport {
   return {
-    async *deliver(from, signal) {
+    async *deliver(_reader, from, signal) {
       const start = from.reduce((least, position) => (position < least ? position : least));
       // The slot's checkpoint is the event before, or later than it: nothing in between was skipped.
       const previous: Position[] = from.map(() => start);
@@ -22,14 +22,13 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
       let marked = '';
       let markedAt = 0;
       for await (const message of log.subscribe(start, signal)) {
-        if (message.kind === 'caught-up') position = laterOf(position, message.position);
+        position = laterOf(position, message.position);
         const events: DeliveredEvent[] = [];
         if (message.kind === 'events')
           for (const event of message.events) {
             const slot = slotOf(event.metadata.tenant);
             events.push({ slot, previous: previous[slot] as Position, event });
             previous[slot] = event.position;
-            position = event.position;
             if (time === null || event.metadata.recordedAt > time) time = event.metadata.recordedAt;
           }
         const now = runtime.now().getTime();
@@ -39,7 +38,7 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
           markedAt = now;
         }
         // Also where there is nothing to tell: whoever receives shows by it that it is alive.
-        yield { events, watermark: due ? { position, time, previous: [...previous] } : null };
+        yield { events, watermark: due ? { position, time, previous: new Map(previous.entries()) } : null };
       }
     },
   };

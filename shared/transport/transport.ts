@@ -19,8 +19,8 @@ export interface Watermark {
   readonly position: Position;
   /** The greatest recordedAt that was sent; null where nothing was. */
   readonly time: string | null;
-  /** By slot: position of its last event up to here. */
-  readonly previous: readonly Position[];
+  /** Position of the last event up to here, of each slot that this watermark is about. */
+  readonly previous: ReadonlyMap<number, Position>;
 }
 
 export interface Delivery {
@@ -29,6 +29,9 @@ export interface Delivery {
 }
 
 export interface Transport {
-  /** From each slot's position on, for as long as the signal lets it. */
-  deliver(from: readonly Position[], signal: AbortSignal): AsyncIterable<Delivery>;
+  /**
+   * From each slot's position on, for as long as the signal lets it; nothing, at least every second, while there is
+   * nothing. Readers of one name share the slots: what one is given, another is not, but for moments of change.
+   */
+  deliver(reader: string, from: readonly Position[], signal: AbortSignal): AsyncIterable<Delivery>;
 }

@@ -1,0 +1,183 @@
+/**
+ * The relay: reads the log in order and sends it to the topic. One leads, by a lease; the others wait. Its checkpoint
+ * moves after the acknowledgement, so a crash, or two leaders for a moment, only repeat the same records.
+ *
+ * States of a leader: sending a page; caught up (a watermark to each partition at least every second, so that receivers
+ * know how far the log was sent, and that the relay lives). It stops leading when the lease cannot be renewed.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { relayMetrics } from '#projector/metrics.ts';
+import {
+  acquireRelay,
+  evenly,
+  firstRelayPosition,
+  moveRelay,
+  type RelayState,
+  relayLeaseSeconds,
+  releaseRelay,
+  renewRelay,
+} from '#projector/relay-state.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { logIdOf, type Position } from '#shared/event-log/position.ts';
+import { backOff } from '#shared/runtime/backoff.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
+import type { Publisher } from '#shared/transport/kafka/publisher.ts';
+import { type KafkaRecord, recordOf, recordOfWatermark } from '#shared/transport/kafka/record.ts';
+import { allSlots, slotOf } from '#shared/transport/slot.ts';
+
+export interface RelayParts {
+  readonly pool: Pool;
+  readonly log: EventLog;
+  readonly publisher: Publisher;
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+  /** Awaited before each send; tests delay the relay with it. */
+  readonly pace?: () => Promise<void>;
+}
+
+export interface RelayStatus {
+  state: 'waiting' | 'leading' | 'failing';
+  error: string | null;
+  tickedAt: number;
+}
+
+/** Another one leads now. */
+class LeadershipLost extends Error {}
+
+const watermarkMilliseconds = 1_000;
+const refreshMilliseconds = 2_000;
+
+export async function runRelay(parts: RelayParts, status: RelayStatus, signal: AbortSignal): Promise<void> {
+  const { pool, runtime, logger } = parts;
+  const owner = randomUUID();
+  for (let failures = 0; !signal.aborted; ) {
+    status.tickedAt = runtime.now().getTime();
+    let epoch: number | null = null;
+    try {
+      const state = await acquireRelay(pool, owner);
+      if (!state) {
+        status.state = 'waiting';
+        status.error = null;
+        await runtime.sleep(500, signal);
+        continue;
+      }
+      epoch = state.epoch;
+      logger.info({ epoch }, 'this relay leads');
+      await lead(parts, owner, state, status, signal, () => {
+        failures = 0;
+      });
+    } catch (error) {
+      if (signal.aborted) break;
+      if (error instanceof LeadershipLost) logger.warn({ epoch }, 'another relay leads');
+      else {
+        status.state = 'failing';
+        status.error = (error as Error).message;
+        relayMetrics.failures.inc();
+        logger.error({ error: status.error }, 'the relay stopped; it is tried again');
+        await backOff(runtime, failures++, { base: 100, cap: 2_000, signal });
+      }
+    } finally {
+      if (epoch !== null) await releaseRelay(pool, owner, epoch).catch(() => undefined);
+    }
+  }
+}
+
+/** Where to begin: the checkpoint; the earliest of the live views where there is none; the start of a log that was exchanged. */
+async function beginning(parts: RelayParts, state: RelayState): Promise<RelayState> {
+  const { log, pool } = parts;
+  if (state.position !== null && logIdOf(state.position) === log.id) return state;
+  const first = state.position === null ? await firstRelayPosition(pool) : null;
+  const position = first !== null && logIdOf(first) === log.id ? first : log.start;
+  return { ...state, position, time: null, previous: evenly(position), ordinals: allSlots.map(() => 0) };
+}
+
+async function lead(
+  parts: RelayParts,
+  owner: string,
+  acquired: RelayState,
+  status: RelayStatus,
+  signal: AbortSignal,
+  succeeded: () => void,
+): Promise<void> {
+  const { pool, log, publisher, runtime } = parts;
+  const lost = new AbortController();
+  const stop = AbortSignal.any([signal, lost.signal]);
+  const renewing = (async () => {
+    while (!stop.aborted) {
+      await runtime.sleep((relayLeaseSeconds * 1000) / 3, stop);
+      if (stop.aborted) return;
+      // A database that does not answer is treated like a lost lease: in time somebody else has it.
+      if (!(await renewRelay(pool, owner, acquired.epoch).catch(() => false))) lost.abort(new LeadershipLost());
+    }
+  })();
+  let markedAt = 0;
+  let refreshedAt = 0;
+  try {
+    let state = await beginning(parts, acquired);
+    for await (const message of log.subscribe(state.position as Position, stop)) {
+      const now = runtime.now().getTime();
+      status.tickedAt = now;
+      status.state = 'leading';
+      status.error = null;
+      if (now - refreshedAt >= refreshMilliseconds) {
+        await publisher.refresh();
+        refreshedAt = now;
+      }
+      const before = state;
+      if (message.kind === 'events' && message.events.length > 0)
+        state = await sendEvents(parts, state, message.events);
+      if (message.position > (state.position as Position)) state = { ...state, position: message.position };
+      if (now - markedAt >= watermarkMilliseconds) {
+        await sendWatermarks(parts, state);
+        markedAt = now;
+      }
+      if (state !== before && !(await moveRelay(pool, state))) throw new LeadershipLost();
+      relayMetrics.position.set(Date.parse(state.time ?? '') / 1000 || 0);
+      succeeded();
+    }
+    if (lost.signal.aborted) throw new LeadershipLost();
+  } finally {
+    lost.abort();
+    await renewing;
+  }
+}
+
+async function sendEvents(parts: RelayParts, from: RelayState, events: readonly RecordedEvent[]): Promise<RelayState> {
+  const { publisher, pace } = parts;
+  const previous = [...from.previous];
+  const ordinals = [...from.ordinals];
+  const byPartition = new Map<number, KafkaRecord[]>();
+  let { time, position } = from;
+  for (const event of events) {
+    const slot = slotOf(event.metadata.tenant);
+    const ordinal = (ordinals[slot] as number) + 1;
+    const record = recordOf({ slot, previous: previous[slot] as Position, event }, { epoch: from.epoch, ordinal });
+    previous[slot] = event.position;
+    ordinals[slot] = ordinal;
+    position = event.position;
+    if (time === null || event.metadata.recordedAt > time) time = event.metadata.recordedAt;
+    const partition = slot % publisher.partitions;
+    const records = byPartition.get(partition);
+    if (records) records.push(record);
+    else byPartition.set(partition, [record]);
+  }
+  await pace?.();
+  await inSpan('relay send', { 'relay.events': events.length }, () => publisher.publish(byPartition), events);
+  relayMetrics.sent.inc(events.length);
+  return { ...from, position, time, previous, ordinals };
+}
+
+/** To each partition, about the slots that go there. */
+async function sendWatermarks({ publisher }: RelayParts, state: RelayState): Promise<void> {
+  const { position, time, epoch } = state;
+  const records = new Map<number, KafkaRecord[]>();
+  for (let partition = 0; partition < publisher.partitions; partition++) {
+    const slots = allSlots.filter((slot) => slot % publisher.partitions === partition);
+    const previous = new Map(slots.map((slot) => [slot, state.previous[slot] as Position]));
+    records.set(partition, [recordOfWatermark({ position: position as Position, time, previous }, epoch)]);
+  }
+  await publisher.publish(records);
+}
