@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { Counter } from 'prom-client';
 import type { Cache } from '#shared/cache/cache.ts';
+import { reaches } from '#shared/event-log/position.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
 import type { AsOf, Demand, ReadModel } from '#shared/read-model/read-model.ts';
 import { registry } from '#shared/telemetry/registry.ts';
@@ -33,11 +34,13 @@ export async function sendCached(
     readonly demand: Demand;
     readonly asked: unknown;
   },
-  compute: (demand: Demand) => Promise<{ readonly asOf: AsOf }>,
+  compute: () => Promise<{ readonly asOf: AsOf }>,
 ): Promise<FastifyReply> {
   const { projection, tenant, name, demand, asked } = question;
   await readModel.waitFor(projection, tenant, demand);
-  const last = await cache.lastChanged(projection, tenant);
+  // Where the cache does not know (Redis is away), the slot's checkpoint serves: nothing changed later than that. It
+  // moves with every event of any tenant, so answers live shorter, in the memory of this process.
+  const last = (await cache.lastChanged(projection, tenant)) ?? (await readModel.checkpoint(projection, tenant));
   const key =
     last &&
     createHash('sha256')
@@ -46,11 +49,11 @@ export async function sendCached(
   reply.type('application/json; charset=utf-8');
   if (key) {
     const hit = await cache.get(key);
-    const fresh = hit !== null && (demand.minPosition === null || hit.asOf.position >= demand.minPosition);
+    const fresh = hit !== null && (demand.minPosition === null || reaches(hit.asOf.position, demand.minPosition));
     lookups.inc({ projection, result: fresh ? 'hit' : 'miss' });
     if (fresh) return reply.send(hit.body);
   }
-  const answer = await compute(demand);
+  const answer = await compute();
   const body = JSON.stringify(answer);
   if (key && last && answer.asOf.position >= last.position) await cache.set(key, { asOf: answer.asOf, body });
   return reply.send(body);

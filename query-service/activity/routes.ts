@@ -9,13 +9,13 @@ import {
 } from '#query-service/activity/queries.ts';
 import { activityDetail, activityRow, activityVersion } from '#query-service/activity/shapes.ts';
 import { type QueryParts, sendCached } from '#query-service/answer.ts';
+import { sendTagged, taggedHeaders } from '#query-service/tagged-answer.ts';
 import { activityFilterParameters, parseFilterParameters } from '#shared/activity-filter/activity-filter.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import { uuid } from '#shared/http/uuid.ts';
-import { noDemand } from '#shared/read-model/read-model.ts';
 
 const tags = ['activities'];
 const idParameter = z.object({ id: uuid });
@@ -55,12 +55,11 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
       const { tenant } = request.caller;
       const question = { tenant, filter: parsed.data, sort, limit, cursor: parseCursor(cursor, sort) };
       const demand = demandOf(request, logId);
-      // The wait was done before the cache was asked: what is computed is new enough.
       return sendCached(
         parts,
         reply,
         { projection: 'catalog', tenant, name: 'activities', demand, asked: question },
-        () => listActivities(readModel, { ...question, demand: noDemand }),
+        () => listActivities(readModel, { ...question, demand }),
       );
     },
   });
@@ -72,14 +71,14 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     schema: {
       tags,
       summary: 'One activity, as it is now',
-      headers: demandHeaders,
+      headers: taggedHeaders,
       params: idParameter,
       response: { 200: activityDetail },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const found = await readActivity(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noActivity();
-      return found;
+      return sendTagged(request, reply, found);
     },
   });
 

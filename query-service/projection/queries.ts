@@ -2,6 +2,7 @@
 import { sql } from 'slonik';
 import { z } from 'zod';
 import type { EventLog } from '#shared/event-log/event-log.ts';
+import { logIdOf } from '#shared/event-log/position.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
 import { type Demand, noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
@@ -43,7 +44,7 @@ export const projectionRow = z.object({
 
 export async function readProjection(
   readModel: ReadModel,
-  log: Pick<EventLog, 'readAll'>,
+  log: Pick<EventLog, 'readAll' | 'id' | 'start'>,
   name: ProjectionName,
   now: Date,
 ): Promise<z.infer<typeof projectionRow>> {
@@ -65,7 +66,8 @@ export async function readProjection(
       from projector.generations g where g.projection = ${name} and g.state = 'live')`,
   });
   const { generation, version, least, building } = answer.data;
-  const { events, end } = await log.readAll(least, lagCounted);
+  // Of a log that was exchanged nothing is applied, until the projection is rebuilt.
+  const { events, end } = await log.readAll(logIdOf(least) === log.id ? least : log.start, lagCounted);
   const oldest = events[0]?.metadata.recordedAt;
   return {
     name,

@@ -11,6 +11,7 @@ import {
   selectionRow,
   selectionStatus,
 } from '#query-service/selection/queries.ts';
+import { sendTagged, taggedHeaders } from '#query-service/tagged-answer.ts';
 import type { App } from '#shared/http/app.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
@@ -54,14 +55,14 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     schema: {
       tags,
       summary: 'One selection',
-      headers: demandHeaders,
+      headers: taggedHeaders,
       params: idParameter,
       response: { 200: selectionRow.extend({ asOf }) },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const found = await readSelection(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noSelection();
-      return found;
+      return sendTagged(request, reply, found);
     },
   });
 

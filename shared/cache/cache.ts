@@ -37,4 +37,5 @@ export interface Cache {
   set(key: string, answer: CachedAnswer): Promise<void>;
   /** Resolves at the next publication, or when aborted. A hint: callers look again themselves. */
   published(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
 }

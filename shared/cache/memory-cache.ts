@@ -1,6 +1,8 @@
 /** The cache of one process: answers by bytes, least recently used first out. */
 import { LRUCache } from 'lru-cache';
 import type { Cache, CachedAnswer, LastChanged } from '#shared/cache/cache.ts';
+import { cacheMetrics } from '#shared/cache/metrics.ts';
+import { wakeUps } from '#shared/cache/wake-ups.ts';
 import { laterOf, type Position } from '#shared/event-log/position.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
@@ -20,7 +22,7 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
     sizeCalculation: (entry) => entry.bytes,
   });
   const projections = new Map<string, ProjectionProgress>();
-  const waiting = new Set<() => void>();
+  const waiting = wakeUps();
 
   const progressOf = (projection: string, generation: number): ProjectionProgress => {
     let known = projections.get(projection);
@@ -36,8 +38,11 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
       const known = progressOf(projection, generation);
       if (known.generation !== generation) return;
       if (assigned) {
+        // What was known of tenants may be old; that nothing is known beyond where each slot was is not.
         known.tenants.clear();
-        known.base.clear();
+        for (const [slot, position] of known.slots) known.base.set(slot, position);
+        for (const [slot, position] of slots)
+          known.base.set(slot, laterOf(position, known.slots.get(slot) ?? position));
       }
       for (const [tenant, position] of tenants)
         known.tenants.set(tenant, laterOf(position, known.tenants.get(tenant) ?? position));
@@ -45,7 +50,7 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
         if (!known.base.has(slot)) known.base.set(slot, position);
         known.slots.set(slot, laterOf(position, known.slots.get(slot) ?? position));
       }
-      for (const wake of [...waiting]) wake();
+      waiting.wake();
     },
     async lastChanged(projection, tenant): Promise<LastChanged | null> {
       const known = projections.get(projection);
@@ -53,30 +58,22 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
       // A tenant that fell out of the list stands at its slot's checkpoint: too new is safe, too old is not.
       const base = known && (known.tenants.size >= 10_000 ? known.slots.get(slot) : known.base.get(slot));
       if (!known || base === undefined) return null;
-      return { generation: known.generation, position: known.tenants.get(tenant) ?? base };
+      return { generation: known.generation, position: laterOf(known.tenants.get(tenant) ?? base, base) };
     },
     async reached(projection, slot) {
       return projections.get(projection)?.slots.get(slot) ?? null;
     },
     async get(key) {
-      return answers.get(key)?.answer ?? null;
+      const answer = answers.get(key)?.answer ?? null;
+      cacheMetrics.answers.inc({ level: 'memory', result: answer ? 'hit' : 'miss' });
+      return answer;
     },
     async set(key, answer) {
       const bytes =
         key.length + Buffer.byteLength(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
       answers.set(key, { answer, bytes });
     },
-    published(signal) {
-      return new Promise((resolve) => {
-        const wake = () => {
-          waiting.delete(wake);
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        if (signal.aborted) return resolve();
-        waiting.add(wake);
-        signal.addEventListener('abort', wake, { once: true });
-      });
-    },
+    published: (signal) => waiting.next(signal),
+    close: async () => undefined,
   };
 }

@@ -13,8 +13,8 @@ import {
   sql,
 } from 'slonik';
 import { z } from 'zod';
-import type { Cache } from '#shared/cache/cache.ts';
-import type { Position } from '#shared/event-log/position.ts';
+import type { Cache, LastChanged } from '#shared/cache/cache.ts';
+import { type Position, reaches } from '#shared/event-log/position.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
@@ -52,6 +52,8 @@ export interface ReadModel {
   read<T>(request: ReadRequest<T>): Promise<{ readonly asOf: AsOf; readonly data: T }>;
   /** Resolves when the tenant's slot of the projection has reached the demand; else throws the problem that says how far it is. */
   waitFor(projection: ProjectionName, tenant: string, demand: Demand): Promise<void>;
+  /** Live generation and checkpoint of the tenant's slot, from the database; null where there is none yet. */
+  checkpoint(projection: ProjectionName, tenant: string): Promise<LastChanged | null>;
   close(): Promise<void>;
 }
 
@@ -127,10 +129,13 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
       for (let attempt = 0; ; attempt++) {
         try {
           const row = await pool.one(statement(projection, generation, tenant, select));
-          if (row.generation === generation)
-            return { asOf: { position: row.position, time: row.time }, data: shape.parse(row.data) };
-          generation = row.generation;
-          remembered.set(projection, generation);
+          if (row.generation !== generation) {
+            generation = row.generation;
+            remembered.set(projection, generation);
+          } else if (demand.minPosition !== null && row.position < demand.minPosition)
+            // The cache knows more than this database, which was restored or is behind: only the database counts.
+            await waitFor(projection, tenant, demand, 'database');
+          else return { asOf: { position: row.position, time: row.time }, data: shape.parse(row.data) };
         } catch (error) {
           if (attempt >= 5 || !goneCodes.has(sqlState(error))) throw driverError(error);
           generation = await liveGeneration(projection);
@@ -139,34 +144,37 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
     });
   }
 
-  async function reachedInDatabase(projection: string, slot: number): Promise<Position | null> {
-    return pool.maybeOneFirst(
-      sql.type(z.object({ position: z.string() }))`
-        select c.position from projector.projections p
+  async function checkpoint(projection: ProjectionName, tenant: string): Promise<LastChanged | null> {
+    return pool
+      .maybeOne(
+        sql.type(z.object({ generation: z.int(), position: z.string() }))`
+        select c.generation, c.position from projector.projections p
           join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
-        where p.name = ${projection} and c.slot = ${slot}`,
-    );
+        where p.name = ${projection} and c.slot = ${slotOf(tenant)}`,
+      )
+      .catch((error: unknown) => {
+        throw driverError(error);
+      });
   }
 
   async function waitFor(
     projection: ProjectionName,
     tenant: string,
     { minPosition, waitMilliseconds }: Demand,
+    trusted: 'cache' | 'database' = 'cache',
   ): Promise<void> {
     if (minPosition === null) return;
     const slot = slotOf(tenant);
     const until = runtime.now().getTime() + waitMilliseconds;
     for (;;) {
-      const known = await cache.reached(projection, slot);
-      if (known !== null && known >= minPosition) return;
+      const known = trusted === 'cache' ? await cache.reached(projection, slot) : null;
+      if (known !== null && reaches(known, minPosition)) return;
       // Listening begins before the database is asked, so no publication is missed between.
       const stop = new AbortController();
       const published = cache.published(stop.signal);
       try {
-        const stored = await reachedInDatabase(projection, slot).catch((error: unknown) => {
-          throw driverError(error);
-        });
-        if (stored !== null && stored >= minPosition) return;
+        const stored = (await checkpoint(projection, tenant))?.position ?? null;
+        if (stored !== null && reaches(stored, minPosition)) return;
         const left = until - runtime.now().getTime();
         if (left <= 0) throw await behind(projection, stored, minPosition);
         await Promise.race([published, runtime.sleep(Math.min(left, pollMilliseconds), stop.signal)]);
@@ -198,7 +206,7 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
     );
   }
 
-  return { read, waitFor, close: () => pool.end() };
+  return { read, waitFor, checkpoint, close: () => pool.end() };
 }
 
 const sqlState = (error: unknown): string => {
