@@ -10,7 +10,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureLocalIssuer } from '#shared/access/local-issuer.ts';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
-const verbs = ['start', 'demo', 'import', 'activities', 'select', 'export', 'audit', 'rebuild', 'status', 'token'];
+const verbs = [
+  'start',
+  'demo',
+  'import',
+  'activities',
+  'select',
+  'export',
+  'audit',
+  'rebuild',
+  'log',
+  'status',
+  'token',
+];
 
 let folder: string;
 beforeAll(async () => {

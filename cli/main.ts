@@ -1,5 +1,5 @@
 /** The `cool-mint` command. Each verb is a file; what it can expect to go wrong ends it with a message and code 1. */
-import { Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { activitiesVerb } from '#cli/activities.ts';
 import { auditVerb } from '#cli/audit.ts';
 import { CliError } from '#cli/cli-error.ts';
@@ -7,25 +7,33 @@ import { cliConfig } from '#cli/config.ts';
 import { demoVerb } from '#cli/demo.ts';
 import { exportVerb } from '#cli/export.ts';
 import { importVerb } from '#cli/import.ts';
+import { logVerb } from '#cli/log.ts';
 import { rebuildVerb } from '#cli/rebuild.ts';
 import { selectVerb } from '#cli/select.ts';
+import { type ServiceName, services } from '#cli/start/roles.ts';
+import type { StartOptions } from '#cli/start.ts';
 import { statusVerb } from '#cli/status.ts';
 import { tokenVerb } from '#cli/token.ts';
 import { sameVoice, verb } from '#cli/verb.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { UnreadableFile } from '#shared/source-records/unreadable-file.ts';
 
-const startVerb = verb('start', 'Start everything on this machine; Ctrl-C stops it', [
+const startVerb = verb('start', 'Start everything on this machine, or one service; Ctrl-C stops it', [
   'start',
   'start | cat   (a JSON object a line)',
+  'start query-service',
+  'start projector --only relay',
 ])
+  .addArgument(new Argument('[service]', 'only this one; it needs DATABASE_URL').choices(services))
+  .addOption(new Option('--only <part>', 'of the projector').choices(['relay', 'apply']))
   .addHelpText(
     'after',
     '\nSettings: PORT, ADMIN_PORT, HOST, DATA_DIR, DEMO=off, DATABASE_URL.\nStandard output is JSON lines by itself wherever it is no terminal.',
   )
-  .action(async (options: { readonly json?: boolean }) => {
+  .action(async (service: ServiceName | undefined, options: Omit<StartOptions, 'service'>) => {
+    if (options.only && service !== 'projector') throw new CliError('--only belongs to: start projector');
     const { start } = await import('./start.ts');
-    await start(options);
+    await start({ ...options, service });
   });
 
 const program = new Command('cool-mint')
@@ -55,6 +63,7 @@ for (const each of [
   rebuildVerb(),
   statusVerb(),
   tokenVerb(),
+  logVerb(),
 ])
   program.addCommand(each);
 

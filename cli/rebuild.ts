@@ -28,6 +28,11 @@ interface Rebuild {
   readonly error: string | null;
 }
 
+/** The one that tells of rebuilds is first: where the log was exchanged it tells of none before it is rebuilt itself. */
+const all: readonly ProjectionName[] = [
+  'operations',
+  ...projectionName.options.filter((name) => name !== 'operations'),
+];
 const pollMilliseconds = 300;
 const patience = 30;
 
@@ -59,7 +64,7 @@ async function rebuild(
   };
   process.once('SIGINT', interrupted);
   try {
-    for (const name of wanted === 'all' ? projectionName.options : [wanted]) {
+    for (const name of wanted === 'all' ? all : [wanted]) {
       const { body, position } = await client.call<{ id: string }>(`/api/v1/projections/${name}/rebuilds`, {
         method: 'POST',
         body: { reason },

@@ -160,6 +160,56 @@ describe('If-Match', () => {
   });
 });
 
+describe('If-None-Match', () => {
+  const tagged = async (path: string, headers: Record<string, string> = {}, who = api) => {
+    const answer = await who.get(path, headers);
+    return { ...answer, etag: answer.headers.get('etag') ?? '', kept: answer.headers.get('cache-control') };
+  };
+
+  test('is answered 304 for as long as the thing is the same, whatever else happens', async () => {
+    const opened = await open();
+    const path = `/selections/${opened.body.id}`;
+    const seen = { 'Cool-Mint-Min-Position': opened.position };
+    const first = await tagged(path, seen);
+    expect([first.status, first.kept]).toEqual([200, 'private, no-cache']);
+    expect(first.etag).toMatch(/^W\/"0-[\w-]{16}"$/);
+    expect(first.position).toBe(first.body.asOf.position);
+    // Something else happens: the position moves, the selection does not.
+    const elsewhere = await open();
+    const demand = { 'Cool-Mint-Min-Position': elsewhere.position };
+    for (const known of [first.etag, first.etag.slice(2), `"other", ${first.etag}`, '*']) {
+      const again = await tagged(path, { ...demand, 'If-None-Match': known });
+      expect([again.status, again.body, again.etag, again.kept]).toEqual([304, '', first.etag, 'private, no-cache']);
+      expect(again.position >= elsewhere.position).toBe(true);
+    }
+    expect((await tagged(path, { ...demand, 'If-None-Match': '"0"' })).status).toBe(200);
+    const renamed = await api.ok(api.patch(path, { name: 'Other' }, { 'If-Match': '"0"' }));
+    const after = { 'Cool-Mint-Min-Position': renamed.position, 'If-None-Match': first.etag };
+    expect(await tagged(path, after)).toMatchObject({ status: 200, body: { name: 'Other', revision: 1 } });
+  });
+
+  test('of an activity notices the name of its owner, which is of another stream', async () => {
+    const tagger = await system.api('tags');
+    const source = 'salesforce';
+    const owner = { Id: '005000000000001AAA', Name: 'Ann' };
+    const rows = [{ Id: ids.task(900), Subject: 'Owned', OwnerId: owner.Id }];
+    const { position } = await importFiles(tagger, [{ object: 'Task', text: csvOf(rows) }], { source });
+    const path = `/activities/${activityId('tags', source, ids.task(900))}`;
+    const first = await tagged(path, { 'Cool-Mint-Min-Position': position }, tagger);
+    const same = await tagged(path, { 'If-None-Match': first.etag }, tagger);
+    expect(same.status).toBe(304);
+    const later = await importFiles(tagger, [{ object: 'User', text: csvOf([owner]) }], { source });
+    const after = { 'Cool-Mint-Min-Position': later.position, 'If-None-Match': first.etag };
+    const named = await tagged(path, after, tagger);
+    expect(named).toMatchObject({ status: 200, body: { revision: first.body.revision, owner: { name: 'Ann' } } });
+  });
+
+  test('of what is not there is a 404, and a view that is behind stays a problem', async () => {
+    const path = `/selections/${randomUUID()}`;
+    expectProblem(await api.get(path, { 'If-None-Match': '*' }), 404, 'not-found');
+  });
+});
+
 describe('a question that is not understood', () => {
   test('is refused for a parameter that the route does not have, on every route', async () => {
     const fill: Record<string, string> = { id: randomUUID(), eventId: randomUUID(), part: '1', name: 'catalog' };
@@ -542,7 +592,9 @@ test('a stop answers what is under way and does not wait for connections that ar
   });
   // Under way once the server has a connection that is busy.
   await expect
-    .poll(() => new Promise((resolve) => stopping.machine.app.server.getConnections((_error, count) => resolve(count))))
+    .poll(
+      () => new Promise((resolve) => stopping.machine.app?.server.getConnections((_error, count) => resolve(count))),
+    )
     .toBeGreaterThan(0);
   const began = performance.now();
   await stopping[Symbol.asyncDispose]();

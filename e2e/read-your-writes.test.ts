@@ -22,7 +22,8 @@ const tasks = 40;
 let system: System;
 const slow = random(50);
 beforeAll(async () => {
-  system = await startSystem({ pace: () => wait(slow.below(51)) });
+  // Where there is a relay, it is delayed too.
+  system = await startSystem({ pace: () => wait(slow.below(51)), relayPace: () => wait(slow.below(201)) });
 });
 afterAll(() => system[Symbol.asyncDispose]());
 

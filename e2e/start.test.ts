@@ -129,10 +129,6 @@ describe('what is wrong is said with what to do', () => {
     expect(await failure({ PORT: 'many' })).toMatch(/PORT.*"many"/);
   });
 
-  test('an adapter that is not there yet', async () => {
-    expect(await failure({ EVENTSTORE_URL: 'esdb://localhost:2113' })).toMatch(/EVENTSTORE_URL: not supported/);
-  });
-
   test('another Postgres that is configured but away, or no URL', async () => {
     expect(await failure({ DATABASE_URL: 'postgres://a:b@127.0.0.1:1/none' })).toMatch(
       /DATABASE_URL: .*127\.0\.0\.1:1.*does not answer.*embedded/,

@@ -6,7 +6,7 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startConfig } from '#cli/start/config.ts';
-import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
+import { type Service, startService } from '#cli/start/start-service.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 import { streamName } from '#shared/events/stream-name.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
@@ -17,13 +17,14 @@ const spans: {
   readonly attributes: object;
   readonly events: object;
   readonly status: object;
+  readonly links: readonly { readonly context: SpanContext }[];
   spanContext(): SpanContext;
 }[] = [];
 const logged: string[] = [];
 let sdk: NodeSDK;
 let database: TestDatabase;
 let dataDir: string;
-let machine: OneMachine;
+let machine: Service;
 let token: string;
 
 beforeAll(async () => {
@@ -50,7 +51,7 @@ beforeAll(async () => {
     LOG_LEVEL: 'debug',
   });
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  machine = await startOneMachine({ config, version: 'test', logger });
+  machine = await startService({ config, version: 'test', logger });
   token = await issueToken(dataDir, { tenant: 'acme', actor: 'user-1', name: 'Ann Example', hours: 1 });
 });
 afterAll(async () => {
@@ -89,6 +90,17 @@ describe('one trace', () => {
     await expect
       .poll(ofTrace)
       .toEqual(expect.arrayContaining(['POST /api/v1/selections', 'command', 'event-log append']));
+  });
+
+  test('is linked to by each batch that applies its events', async () => {
+    await openSelection();
+    const linked = () =>
+      spans
+        .filter(
+          ({ name, links }) => name === 'projection batch' && links.some(({ context }) => context.traceId === traceId),
+        )
+        .map(({ attributes }) => (attributes as Record<string, unknown>)['projection.name']);
+    await expect.poll(linked).toEqual(expect.arrayContaining(['catalog', 'audit']));
   });
 
   test('batches of projections and queries have spans of their own', async () => {

@@ -26,6 +26,8 @@ export const flags = ['--disable-warning=ExperimentalWarning'];
 export const serviceFlags = [
   ...flags,
   '--max-old-space-size=320',
+  // kafkajs has a timer that is negative for a moment, and harmless.
+  '--disable-warning=TimeoutNegativeWarning',
   '--import',
   pathToFileURL(join(projectRoot, 'shared', 'telemetry', 'start.ts')).href,
 ];

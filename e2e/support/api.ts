@@ -38,6 +38,8 @@ export interface Who {
   readonly actor?: string;
   readonly name?: string;
   readonly permissions?: readonly string[];
+  /** With every call, where it has none of the name. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export async function createApi(url: string, dataDir: string, who: Who): Promise<Api> {
@@ -49,15 +51,22 @@ export async function createApi(url: string, dataDir: string, who: Who): Promise
     permissions: who.permissions,
     hours: 1,
   });
-  return apiWithToken(url, token, who.tenant, actor);
+  return apiWithToken(url, token, who.tenant, actor, who.headers);
 }
 
-export function apiWithToken(url: string, token: string, tenant: string, actor: string): Api {
+export function apiWithToken(
+  url: string,
+  token: string,
+  tenant: string,
+  actor: string,
+  always: Readonly<Record<string, string>> = {},
+): Api {
   async function call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
     const sent = options.raw ?? (body === undefined ? null : JSON.stringify(body));
     const response = await fetch(`${url}${path.startsWith('/api') ? '' : '/api/v1'}${path}`, {
       method,
       headers: {
+        ...always,
         ...(token ? { Authorization: `Bearer ${token}` } : {}),
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...options.headers,

@@ -22,13 +22,27 @@ export interface ServiceProcess {
 }
 
 /** Rejects `ready` where it ends before it is ready. */
-export function startService(dataDir: string, env: Readonly<Record<string, string>> = {}): ServiceProcess {
+export function startService(
+  dataDir: string,
+  env: Readonly<Record<string, string>> = {},
+  which: readonly string[] = [],
+): ServiceProcess {
   const child = spawn(
     process.execPath,
-    ['--max-old-space-size=320', '--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'],
+    ['--max-old-space-size=320', '--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start', ...which],
     {
       cwd: projectRoot,
-      env: { ...process.env, PORT: '0', ADMIN_PORT: '0', DATA_DIR: dataDir, ...env },
+      // A server that is there for the tests is nobody's unless a test says so.
+      env: {
+        ...process.env,
+        EVENTSTORE_URL: '',
+        KAFKA_BROKERS: '',
+        REDIS_URL: '',
+        PORT: '0',
+        ADMIN_PORT: '0',
+        DATA_DIR: dataDir,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );

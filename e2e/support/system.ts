@@ -1,18 +1,21 @@
-/** The whole system in this process, on a database of its own. */
+/** The whole system in this process, on a database of its own, and on the event log that the run of the tests is about. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { startConfig } from '#cli/start/config.ts';
-import { type OneMachine, startOneMachine } from '#cli/start/one-machine.ts';
+import { type Service, startService } from '#cli/start/start-service.ts';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { type TestEventStore, testEventStore } from '#shared/testing/test-event-store.ts';
+import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { type Api, createApi, type Json, type Who } from './api.ts';
 import { type ReadModelRows, readModelRows } from './read-model-rows.ts';
 
 export interface System extends AsyncDisposable {
-  readonly machine: OneMachine;
+  readonly machine: Service;
   readonly database: TestDatabase;
   readonly dataDir: string;
   /** Lines that were logged as an error. */
@@ -23,16 +26,27 @@ export interface System extends AsyncDisposable {
   rows(): Promise<ReadModelRows>;
   /** The whole log. */
   events(): Promise<RecordedEvent[]>;
-  /** Stops it and starts it anew on the same database and data folder. */
-  restart(): Promise<void>;
+  /** Stops it and starts it anew on the same database and data folder, perhaps with other settings from now on. */
+  restart(env?: Readonly<Record<string, string>>): Promise<void>;
 }
 
 export interface SystemOptions {
   /** Awaited by the projector before each transaction. */
   readonly pace?: () => Promise<void>;
+  /** Awaited by the relay before each send. */
+  readonly relayPace?: () => Promise<void>;
+  /** How events reach the projections; as the run of the tests says where it is not given, null: directly. */
+  readonly kafka?: TestKafka | null;
+  /** More settings. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Time and waiting of the whole service. */
+  readonly runtime?: Runtime;
+  /** Where the event log is; as the run of the tests says where it is not given, null: in Postgres. */
+  readonly eventStore?: TestEventStore | null;
 }
 
-export async function startSystem(options: SystemOptions = {}): Promise<System> {
+export async function startSystem(given: SystemOptions = {}): Promise<System> {
+  const options = { eventStore: testEventStore(), kafka: testKafka(), ...given };
   await using stack = new AsyncDisposableStack();
   const database = await createTestDatabase();
   stack.defer(() => database.drop());
@@ -40,17 +54,29 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
   const errors: Json[] = [];
   const logger = pino({ level: 'error', base: null }, { write: (line: string) => void errors.push(JSON.parse(line)) });
-  const config = startConfig({
+  let settings: Record<string, string> = {
     PORT: '0',
     ADMIN_PORT: '0',
     DEMO: 'off',
     DATA_DIR: dataDir,
     DATABASE_URL: database.url,
     LOG_LEVEL: 'error',
-  });
+    ...(options.kafka ? { KAFKA_BROKERS: options.kafka.brokers, KAFKA_TOPIC: options.kafka.topic } : {}),
+    ...(options.eventStore
+      ? { EVENTSTORE_URL: options.eventStore.url, EVENTSTORE_STREAM_PREFIX: options.eventStore.prefix }
+      : {}),
+    ...options.env,
+  };
   const start = async () => {
-    const { pace } = options;
-    const started = await startOneMachine({ config, version: '0.0.0-test', logger, ...(pace ? { pace } : {}) });
+    const { pace, relayPace, runtime } = options;
+    const started = await startService({
+      config: startConfig(settings),
+      version: '0.0.0-test',
+      logger,
+      ...(pace ? { pace } : {}),
+      ...(relayPace ? { relayPace } : {}),
+      ...(runtime ? { runtime } : {}),
+    });
     while (!(await fetch(`${started.adminUrl}/health/ready`)).ok) await wait(10);
     return started;
   };
@@ -89,8 +115,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       }
       return all;
     },
-    async restart() {
+    async restart(env = {}) {
       await machine[Symbol.asyncDispose]();
+      settings = { ...settings, ...env };
       machine = await start();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,11 +1,36 @@
 /** Spans of our own: request, command, append, batch, query. No payload ever becomes an attribute. */
-import { type Attributes, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, isSpanContextValid, type Link, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 
 const tracer = () => trace.getTracer('cool-mint');
 
-/** Runs the work inside a span, which it ends; a rejection is recorded by its name only. */
-export function inSpan<T>(name: string, attributes: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
-  return tracer().startActiveSpan(name, { attributes }, async (span) => {
+/** Of one span; a batch may be of very many traces. */
+const maxLinks = 32;
+
+/** What a span of a batch has to do with: the traces of the requests that its events came from. */
+function linksOf(traceparents: Iterable<string | null>): Link[] {
+  const links: Link[] = [];
+  for (const traceparent of new Set(traceparents)) {
+    if (links.length === maxLinks) break;
+    const [, traceId = '', spanId = '', flags = ''] =
+      /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent ?? '') ?? [];
+    const context = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+    if (isSpanContextValid(context)) links.push({ context });
+  }
+  return links;
+}
+
+/**
+ * Runs the work inside a span, which it ends; a rejection is recorded by its name only. `events`: those that the work is
+ * about, linked by the trace that each carries.
+ */
+export function inSpan<T>(
+  name: string,
+  attributes: Attributes,
+  work: (span: Span) => Promise<T>,
+  events: readonly { readonly metadata: { readonly traceparent: string | null } }[] = [],
+): Promise<T> {
+  const links = linksOf(events.map(({ metadata }) => metadata.traceparent));
+  return tracer().startActiveSpan(name, { attributes, links }, async (span) => {
     try {
       return await work(span);
     } catch (error) {
