@@ -40,7 +40,7 @@ export async function openLogs(
 
   await using stack = new AsyncDisposableStack();
   let databaseUrl = config.DATABASE_URL;
-  if (databaseUrl) await checkDatabase(databaseUrl, 'DATABASE_URL');
+  if (databaseUrl) await checkDatabase({ ...config, DATABASE_URL: databaseUrl });
   else {
     const embedded = await startEmbeddedPostgres({
       dataDir: config.DATA_DIR,

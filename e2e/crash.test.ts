@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Pool } from 'pg';
@@ -10,6 +9,7 @@ import { demoFiles } from '#shared/demo/demo-files.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import { stopLeftOverPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
+import { freePort } from '#shared/runtime/free-port.ts';
 import { longTests } from '#shared/testing/config.ts';
 import { differencesFromOracle, oracleOf } from './support/compare.ts';
 import { readModelRows } from './support/read-model-rows.ts';
@@ -26,15 +26,6 @@ let service: ServiceProcess;
 /** Events that one undisturbed import adds for its records. */
 let recordsOfImport = 0;
 let undisturbed: ReturnType<typeof importedRows>;
-
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
-}
 
 async function startAgain(): Promise<void> {
   service = startService(dataDir, { DEMO: 'off', ...ports });
@@ -143,7 +134,7 @@ beforeAll(async () => {
   for (const file of demoFiles({ activities, seed: 11 }))
     await writeFile(path.join(folder, file.fileName), [...file.rows()].join(''));
   files = (await readdir(folder)).sort().map((name) => path.join(folder, name));
-  ports = { PORT: await freePort(), ADMIN_PORT: await freePort() };
+  ports = { PORT: String(await freePort()), ADMIN_PORT: String(await freePort()) };
   await startAgain();
 }, 300_000);
 

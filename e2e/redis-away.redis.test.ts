@@ -39,7 +39,7 @@ async function filled(system: System): Promise<Api> {
 beforeAll(async () => {
   redis = await startRedisServer();
   inMemory = await startSystem({ eventStore: null, kafka: null });
-  withRedis = await startSystem({ eventStore: null, kafka: null, env: { REDIS_URL: redis.url } });
+  withRedis = await startSystem({ eventStore: null, kafka: null, env: () => ({ REDIS_URL: redis.url }) });
   [memory, cached] = [await filled(inMemory), await filled(withRedis)];
 });
 afterAll(async () => {

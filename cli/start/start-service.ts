@@ -80,7 +80,7 @@ export async function startService({
     throw new SetupError(
       'DATABASE_URL: services of their own need a Postgres that all of them reach. Set it, or start everything in one process: npx cool-mint start',
     );
-  if (databaseUrl) await checkDatabase(databaseUrl, 'DATABASE_URL');
+  if (databaseUrl) await checkDatabase({ ...config, DATABASE_URL: databaseUrl });
   else {
     const embedded = stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, log: logger }));
     databaseUrl = embedded.url;
@@ -114,7 +114,7 @@ export async function startService({
     runtime,
   });
   stack.defer(() => cache.close());
-  const readModel = await connectReadModel({ databaseUrl, cache, runtime });
+  const readModel = await connectReadModel({ databaseUrl, pooled: directUrl !== databaseUrl, cache, runtime });
   stack.defer(() => readModel.close());
 
   // Nobody else works in an embedded database: what a killed process held or left half done is ours to settle.

@@ -7,7 +7,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -18,6 +17,7 @@ import { random } from '#shared/demo/random.ts';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
+import { freePort } from '#shared/runtime/free-port.ts';
 import { longTests } from '#shared/testing/config.ts';
 import { type Broker, startBroker } from '#shared/testing/kafka/broker.ts';
 import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
@@ -88,15 +88,6 @@ function supervise(name: string, launch: () => ServiceProcess): Supervised {
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
 
 /** The double with its journal, on its port. */

@@ -104,12 +104,12 @@ test.each(['scram-sha-256', 'plain'])(
   async (mechanism) => {
     await using system = await startSystem({
       kafka: { brokers: broker.secureAddress as string, topic: `cool-mint.${mechanism}` },
-      env: {
+      env: () => ({
         KAFKA_TLS_CA_FILE: file('ca.pem'),
         KAFKA_SASL_MECHANISM: mechanism,
         KAFKA_SASL_USERNAME: user.user,
         KAFKA_SASL_PASSWORD_FILE: file('password'),
-      },
+      }),
     });
     const api = await system.api({ tenant: 'acme', headers: { Prefer: 'wait=30' } });
     await runWorkload(api, { seed: 7, rounds: 6, tasks: 30 });

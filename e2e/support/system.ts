@@ -37,8 +37,8 @@ export interface SystemOptions {
   readonly relayPace?: () => Promise<void>;
   /** How events reach the projections; as the run of the tests says where it is not given, null: directly. */
   readonly kafka?: TestKafka | null;
-  /** More settings. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** More settings, perhaps for the database that is made. */
+  readonly env?: (database: TestDatabase) => Readonly<Record<string, string>>;
   /** Time and waiting of the whole service. */
   readonly runtime?: Runtime;
   /** Where the event log is; as the run of the tests says where it is not given, null: in Postgres. */
@@ -65,7 +65,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
     ...(options.eventStore
       ? { EVENTSTORE_URL: options.eventStore.url, EVENTSTORE_STREAM_PREFIX: options.eventStore.prefix }
       : {}),
-    ...options.env,
+    ...options.env?.(database),
   };
   const start = async () => {
     const { pace, relayPace, runtime } = options;

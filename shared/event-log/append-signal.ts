@@ -3,12 +3,15 @@
 import type { WaitForAppend } from '#shared/event-log/subscribe-by-pages.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
+/** Where nobody wakes it, so long a reader may sleep over an append. */
+export const pollMilliseconds = 1_000;
+
 export interface AppendSignal {
   notify(): void;
   waiter(): { readonly woken: WaitForAppend };
 }
 
-export function appendSignal(runtime: Runtime, pollMilliseconds: number): AppendSignal {
+export function appendSignal(runtime: Runtime): AppendSignal {
   let count = 0;
   const sleepers = new Set<() => void>();
   return {

@@ -23,8 +23,6 @@ import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 
 const streamPage = 500;
-/** Where the subscription was lost, so long a reader may sleep over an append. */
-const pollMilliseconds = 1_000;
 
 export interface EventStoreLogOptions {
   /** EVENTSTORE_URL. */
@@ -66,7 +64,6 @@ function logOf(client: Client, { id, position: opened }: Identity, prefix: strin
         requiresLeader: true,
       }),
     runtime,
-    pollMilliseconds,
   );
 
   const log: EventLog = {

@@ -22,7 +22,7 @@ export function memoryEventLog(options: { readonly id?: string; readonly runtime
   const id = options.id ?? '00000001';
   const entries: Entry[] = [];
   const streams = new Map<string, Entry[]>();
-  const signal = appendSignal(options.runtime ?? systemRuntime, 1_000);
+  const signal = appendSignal(options.runtime ?? systemRuntime);
   const start = positionOf(id, 0);
 
   const recorded = (entry: Entry): RecordedEvent => ({

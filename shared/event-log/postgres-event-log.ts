@@ -65,7 +65,7 @@ export async function postgresEventLog(options: {
   const id = identity.rows[0]?.id;
   if (!id) throw new LogUnavailable('the event log has no identity; run the migrations');
   const start = positionOf(id, 0);
-  const signal = appendSignal(runtime, 1_000);
+  const signal = appendSignal(runtime);
   const listener = listen(options.directUrl, 'event_log', () => signal.notify(), runtime);
 
   const queue: Pending[] = [];

@@ -3,9 +3,39 @@ import { SetupError } from '#shared/errors/setup-error.ts';
 
 const leastVersion = 15;
 
+export interface DatabaseUrls {
+  readonly DATABASE_URL: string;
+  /** The same database without a pooler, for what needs a session: notifications, migrations. */
+  readonly DATABASE_DIRECT_URL?: string | undefined;
+}
+
 /** Throws a SetupError that names the setting where the configured database cannot be used. */
-export async function checkDatabase(databaseUrl: string, setting: string): Promise<void> {
-  let client: Client;
+export async function checkDatabase({ DATABASE_URL, DATABASE_DIRECT_URL }: DatabaseUrls): Promise<void> {
+  const seen = await look(DATABASE_URL, 'DATABASE_URL');
+  if (DATABASE_DIRECT_URL === undefined) {
+    if (seen.pooled)
+      throw new SetupError(
+        `DATABASE_URL: a connection pooler answers at ${seen.place}. Set DATABASE_DIRECT_URL to the Postgres behind it: notifications and migrations need a session of their own.`,
+      );
+    return;
+  }
+  const direct = await look(DATABASE_DIRECT_URL, 'DATABASE_DIRECT_URL');
+  if (direct.database !== seen.database)
+    throw new SetupError(
+      `DATABASE_DIRECT_URL: ${direct.place} is another database than the one that DATABASE_URL leads to (${seen.place}). Both must lead to the same.`,
+    );
+}
+
+interface Seen {
+  readonly place: string;
+  /** What answers is not the process that the session was said to have: somebody stands between. */
+  readonly pooled: boolean;
+  /** Which database of which server. */
+  readonly database: string;
+}
+
+async function look(databaseUrl: string, setting: keyof DatabaseUrls): Promise<Seen> {
+  let client: Client & { readonly processID?: number };
   try {
     client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
   } catch {
@@ -16,12 +46,15 @@ export async function checkDatabase(databaseUrl: string, setting: string): Promi
   const place = `${client.host}:${client.port}/${client.database}`;
   try {
     await client.connect();
-    const answer = await client.query<{ version: number }>(
-      "select current_setting('server_version_num')::int / 10000 as version",
+    const answer = await client.query<{ version: number; pid: number; database: string }>(
+      `select current_setting('server_version_num')::int / 10000 as version, pg_backend_pid() as pid,
+              oid || ' ' || extract(epoch from pg_postmaster_start_time()) as database
+       from pg_database where datname = current_database()`,
     );
-    const version = answer.rows[0]?.version ?? 0;
+    const { version = 0, pid, database = '' } = answer.rows[0] ?? {};
     if (version < leastVersion)
       throw new SetupError(`${setting}: ${place} is Postgres ${version}; ${leastVersion} or newer is needed.`);
+    return { place, pooled: client.processID !== pid, database };
   } catch (error) {
     if (error instanceof SetupError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -32,7 +65,7 @@ export async function checkDatabase(databaseUrl: string, setting: string): Promi
           ? 'there is no such database; create it first'
           : `it does not answer (${code ?? message})`;
     throw new SetupError(
-      `${setting}: the Postgres at ${place} cannot be used: ${why}. Start it, correct ${setting}, or leave it unset to use the embedded one.`,
+      `${setting}: the Postgres at ${place} cannot be used: ${why}. Start it, correct ${setting}${setting === 'DATABASE_URL' ? ', or leave it unset to use the embedded one' : ''}.`,
     );
   } finally {
     await client.end().catch(() => undefined);

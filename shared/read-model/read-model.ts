@@ -69,13 +69,16 @@ const pollMilliseconds = 100;
 
 export async function connectReadModel(options: {
   readonly databaseUrl: string;
+  /** A transaction pooler answers there. Such a one refuses limits that are asked for with a session. */
+  readonly pooled?: boolean;
   readonly cache: Cache;
   readonly runtime: Runtime;
   readonly poolSize?: number;
 }): Promise<ReadModel> {
   const pool = await createPool(options.databaseUrl, {
     maxPoolSize: options.poolSize ?? 8,
-    statementTimeout: 30_000,
+    statementTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 30_000,
+    idleInTransactionSessionTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 60_000,
     captureStackTrace: false,
     // Connections hold no state between statements: there is nothing to reset.
     resetConnection: async () => undefined,

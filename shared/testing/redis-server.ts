@@ -1,12 +1,10 @@
 /** A Redis of its own for tests: a real server on a free port that can be paused, killed, started again and flushed. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { freePort } from '#shared/runtime/free-port.ts';
+import { startServer } from './server-process.ts';
 
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
@@ -29,46 +27,6 @@ export interface RedisServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-async function listening(port: number, child: ChildProcess, said: () => string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}: ${said()}`);
-    const socket = connect(port, '127.0.0.1');
-    const open = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (open) return;
-    await wait(10);
-  }
-}
-
-async function launch(settings: readonly string[], port: number): Promise<ChildProcess> {
-  const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-4_000);
-    });
-  await once(child, 'spawn').catch((error: Error) => {
-    throw new Error(`These tests need redis-server on the PATH: apt-get install redis-server (${error.message}).`);
-  });
-  // A test run that is killed leaves no server behind, not even a paused one.
-  const end = () => void child.kill('SIGKILL');
-  process.once('exit', end);
-  child.once('exit', () => process.off('exit', end));
-  await listening(port, child, () => said);
-  return child;
-}
-
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-redis-'));
   const { password, tls } = options;
@@ -82,24 +40,23 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     settings.push('--tls-port', `${tlsPort}`, '--tls-cert-file', cert, '--tls-key-file', key);
     settings.push('--tls-ca-cert-file', cert, '--tls-auth-clients', 'no');
   }
-  let child = await launch(settings, port);
-  const ended = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
-  };
+  const server = await startServer({
+    command: 'redis-server',
+    args: settings,
+    ports: [port],
+    hint: 'apt-get install redis-server',
+  });
   return {
     port,
     tlsPort,
     url: `redis://${password ? `:${encodeURIComponent(password)}@` : ''}127.0.0.1:${port}`,
-    kill: ended,
-    async restart() {
-      await ended();
-      child = await launch(settings, port);
+    kill: server.kill,
+    restart: async () => {
+      await server.kill();
+      await server.start();
     },
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
+    pause: server.pause,
+    resume: server.resume,
     async command(name, ...values) {
       const client = new Redis({ host: '127.0.0.1', port, ...(password ? { password } : {}), maxRetriesPerRequest: 1 });
       try {
@@ -109,7 +66,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
       }
     },
     async [Symbol.asyncDispose]() {
-      await ended();
+      await server.kill();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -16,12 +16,8 @@ export interface WakeUp extends Pick<AppendSignal, 'notify'> {
   close(): void;
 }
 
-export function wakeUp(
-  subscribe: (after: Position) => AllStreamSubscription,
-  runtime: Runtime,
-  pollMilliseconds: number,
-): WakeUp {
-  const signal = appendSignal(runtime, pollMilliseconds);
+export function wakeUp(subscribe: (after: Position) => AllStreamSubscription, runtime: Runtime): WakeUp {
+  const signal = appendSignal(runtime);
   let armed: { readonly after: Position; readonly subscription: AllStreamSubscription } | null = null;
   let closed = false;
   let sentBack = '';

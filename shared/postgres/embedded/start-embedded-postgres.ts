@@ -1,9 +1,9 @@
 import { open, rename, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { freePort } from '#shared/runtime/free-port.ts';
 import { ensureCluster, goOn, lastLines } from './create-cluster.ts';
 import { type DataFolder, diskFull, explainFileError, openDataFolder, removeUnfinished } from './data-folder.ts';
 import { type Binaries, findBinaries } from './find-binaries.ts';
@@ -265,18 +265,6 @@ async function readLog(folder: DataFolder, from: number): Promise<string> {
   } finally {
     await handle.close();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const probe = createServer();
-    probe.on('error', failed);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = address && typeof address === 'object' ? address.port : 0;
-      probe.close(() => done(port));
-    });
-  });
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

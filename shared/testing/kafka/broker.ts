@@ -1,12 +1,12 @@
 /** A broker of its own for tests: one node, a real one, that can be killed, stopped and started again on its data. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { freePort } from '#shared/runtime/free-port.ts';
+import { startServer } from '../server-process.ts';
 import { kafkaArtifacts } from './artifacts.ts';
 
 export interface Broker extends AsyncDisposable {
@@ -25,28 +25,6 @@ export interface Broker extends AsyncDisposable {
 export interface BrokerOptions {
   /** Adds a listener with TLS (PEM texts) and SCRAM-SHA-256. */
   readonly secure?: { readonly cert: string; readonly key: string; readonly user: string; readonly password: string };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
-async function listening(port: number, child: ChildProcess, said: () => string): Promise<void> {
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode}: ${said()}`);
-    const socket = connect(port, '127.0.0.1');
-    const open = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (open) return;
-    await wait(50);
-  }
 }
 
 const oneLine = (pem: string) => pem.trim().replaceAll(/\r?\n/g, '\\n');
@@ -97,47 +75,30 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       .join(''),
   );
   // No log4j configuration: errors only, on standard output.
-  const java = (main: string, ...args: string[]) =>
-    spawn('java', ['-Xmx256m', '-Xms256m', '-XX:+UseSerialGC', '-cp', path.join(jars, '*'), main, ...args], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  let said = '';
-  const hear = (child: ChildProcess) => {
-    for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        said = (said + text).slice(-4_000);
-      });
-    return child;
-  };
+  const java = (main: string, ...args: string[]) => ({
+    command: 'java',
+    args: ['-Xmx256m', '-Xms256m', '-XX:+UseSerialGC', '-cp', path.join(jars, '*'), main, ...args],
+    cwd: folder,
+  });
   const cluster = randomBytes(16).toString('base64url');
   const scram = secure ? ['--add-scram', `SCRAM-SHA-256=[name=${secure.user},password=${secure.password}]`] : [];
-  const format = hear(java('kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file, ...scram));
-  const [code] = await once(format, 'exit');
-  if (code !== 0) throw new Error(`the broker's storage could not be formatted: ${said}`);
+  const format = java('kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file, ...scram);
+  await promisify(execFile)(format.command, format.args, { cwd: folder });
 
-  let child: ChildProcess;
-  const start = async () => {
-    child = hear(java('kafka.Kafka', file));
-    await listening(port, child, () => said);
-    if (secure) await listening(securePort, child, () => said);
-  };
-  const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  };
-  await start();
+  const broker = await startServer({
+    ...java('kafka.Kafka', file),
+    ports: secure ? [port, securePort] : [port],
+    hint: 'apt-get install default-jre-headless',
+  });
   return {
     address: `127.0.0.1:${port}`,
     secureAddress: secure ? `127.0.0.1:${securePort}` : null,
-    kill,
-    restart: start,
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
+    kill: broker.kill,
+    restart: broker.start,
+    pause: broker.pause,
+    resume: broker.resume,
     async [Symbol.asyncDispose]() {
-      await kill();
+      await broker.kill();
       await rm(folder, { recursive: true, force: true });
     },
   };
