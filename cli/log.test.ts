@@ -147,11 +147,15 @@ describe('cool-mint log', { timeout: 60_000 }, () => {
       asked = true;
       kill(signal);
     };
+    // It is told to end in the midst of it, however fast the machine is.
+    const freeze = () => server.inject({ on: 'append', nth: 400, kind: 'frozen', durationMs: 2_000 });
+    freeze();
     const interrupted = await coolMint([...toEventStore, '--json'], {}, onCopying('SIGINT'));
     expect([interrupted.code, interrupted.err]).toEqual([130, expect.stringContaining('the same command goes on')]);
     const there = copied().length;
     expect(there).toBeLessThan(3_000);
     asked = false;
+    freeze();
     expect((await coolMint([...toEventStore, '--json'], {}, onCopying('SIGKILL'))).code).toBeNull();
     const later = copied().length;
     const { code, out } = await coolMint([...toEventStore, '--json']);

@@ -13,6 +13,7 @@ import { type Service, startService } from '#cli/start/start-service.ts';
 import { stopSignal } from '#cli/start/stop-signal.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createLogger } from '#shared/telemetry/logger.ts';
 
 const packageFile = new URL('../package.json', import.meta.url);
@@ -24,6 +25,9 @@ export interface StartOptions {
   readonly service?: ServiceName | undefined;
   readonly only?: 'relay' | 'apply' | undefined;
 }
+
+/** Clients of servers that are away may go on trying for a while after all was closed: they are not waited for. */
+const lingerMilliseconds = 3_000;
 
 export async function start({ json = false, service, only }: StartOptions = {}): Promise<void> {
   const given = startConfig();
@@ -38,6 +42,7 @@ export async function start({ json = false, service, only }: StartOptions = {}):
     else logger.fatal({ event: 'failed' }, error.message);
     process.exitCode = 1;
   }
+  setTimeout(() => process.exit(), lingerMilliseconds).unref();
 }
 
 async function run(config: StartConfig, logger: Logger): Promise<void> {
@@ -47,6 +52,7 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
   await using machine = await startService({ config, version, logger });
   const announced = await announce(config, machine, version);
+  await begun(machine, logger, stop.signal);
   if (config.DEMO === 'on' && !stop.signal.aborted) await loadDemoOnFirstStart(config, machine, logger, stop.signal);
   if (!stop.signal.aborted) {
     const ready = { event: 'ready', url: machine.url, adminUrl: machine.adminUrl, ...announced };
@@ -56,6 +62,24 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   await stop.asked;
   logger.info({ event: 'stopping' }, 'stopping');
   await rm(path.join(config.DATA_DIR, 'service.json'), { force: true });
+}
+
+const pollMilliseconds = 50;
+/** What takes a moment at every start is no news. */
+const quietPolls = 40;
+
+/** Resolves when all of it has begun its work, or when it is told to stop. Says what it waits for. */
+async function begun({ health }: Service, logger: Logger, signal: AbortSignal): Promise<void> {
+  let told = '';
+  for (let polls = 0; health.starting() && !signal.aborted; polls++) {
+    if (polls >= quietPolls) {
+      const missing = await health.missing();
+      const now = missing.join('; ');
+      if (now !== told) logger.info({ event: 'waiting', missing }, `not ready yet: ${now}`);
+      told = now;
+    }
+    await systemRuntime.sleep(pollMilliseconds, signal);
+  }
 }
 
 /** One service of several: no demo data, and no file that says where it is, for it is not the whole. */
@@ -69,6 +93,7 @@ async function runService(
   const roles = rolesOf(service, only);
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
   await using running = await startService({ config, version, logger, roles });
+  await begun(running, logger, stop.signal);
   const ready = { event: 'ready', service, roles, url: running.url, adminUrl: running.adminUrl };
   if (!stop.signal.aborted) logger.info(ready, `the ${service} is ready`);
   await stop.asked;

@@ -6,7 +6,7 @@ import { sortDelivery } from '#projector/apply.ts';
 import type { Checkpoints } from '#projector/checkpoints.ts';
 import { projectorMetrics } from '#projector/metrics.ts';
 import { projections } from '#projector/projections.ts';
-import { type ProjectionStatus, runProjection } from '#projector/run-projection.ts';
+import { runProjection, statusAtStart } from '#projector/run-projection.ts';
 import { memoryCache } from '#shared/cache/memory-cache.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { positionOf } from '#shared/event-log/position.ts';
@@ -86,7 +86,7 @@ describe('the loop of a projection', () => {
   });
 
   const run = (transport: Transport = directTransport(log, systemRuntime)) => {
-    const status: ProjectionStatus = { state: 'starting', error: null, tickedAt: 0 };
+    const status = statusAtStart(systemRuntime);
     const parts = {
       pool,
       log,

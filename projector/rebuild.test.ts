@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Projection } from '#projector/projection.ts';
 import { projections } from '#projector/projections.ts';
 import { requestUpgrade, runRebuilds } from '#projector/rebuild.ts';
-import { type ProjectionStatus, runProjection } from '#projector/run-projection.ts';
+import { type ProjectionStatus, runProjection, statusAtStart } from '#projector/run-projection.ts';
 import { memoryCache } from '#shared/cache/memory-cache.ts';
 import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
@@ -52,7 +52,7 @@ const parts = () => ({
 });
 
 function run(projection: Projection): ProjectionStatus {
-  const status: ProjectionStatus = { state: 'starting', error: null, tickedAt: 0 };
+  const status = statusAtStart(systemRuntime);
   loops.push(runProjection(parts(), projection, status, stop.signal));
   return status;
 }

@@ -2,7 +2,7 @@
  * The loop of one projection: find the live generation, go on from its checkpoints, apply what is delivered, publish
  * how far it is. Whatever fails, it begins again from the checkpoints in the database after a back-off.
  *
- * States: running (events are applied), standing (the live generation was made by another version; a rebuild is under
+ * States: starting (nothing was received yet), running (events are applied), standing (the live generation was made by another version; a rebuild is under
  * way), failing (the last attempt ended with an error; it is shown, and tried again).
  */
 
@@ -24,9 +24,18 @@ import type { Delivery, Transport, Watermark } from '#shared/transport/transport
 export interface ProjectionStatus {
   state: 'starting' | 'running' | 'standing' | 'failing';
   error: string | null;
+  /** What keeps events from coming, in words (a broker that is away); null where all is well. */
+  waitingFor: string | null;
   /** When the loop last showed a sign of life, in milliseconds of the epoch. */
   tickedAt: number;
 }
+
+export const statusAtStart = (runtime: Runtime): ProjectionStatus => ({
+  state: 'starting',
+  error: null,
+  waitingFor: null,
+  tickedAt: runtime.now().getTime(),
+});
 
 export interface ProjectorParts {
   readonly pool: Pool;
@@ -105,8 +114,6 @@ async function runGeneration(
   let checkpoints = await withClient(pool, (client) => loadCheckpoints(client, generation));
   await verifyCheckpoints(log, projection.name, checkpoints);
   await publish(cache, generation, checkpoints, allSlots, null);
-  status.state = 'running';
-  status.error = null;
 
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
@@ -114,6 +121,11 @@ async function runGeneration(
     const positions = checkpoints.map((checkpoint) => checkpoint.position);
     for await (const delivery of transport.deliver(projection.name, positions, ended)) {
       status.tickedAt = runtime.now().getTime();
+      status.waitingFor = delivery.waitingFor ?? null;
+      if (status.waitingFor === null) {
+        status.state = 'running';
+        status.error = null;
+      }
       const before = checkpoints;
       for (let applied = false; !applied; ) {
         try {

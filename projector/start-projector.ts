@@ -3,7 +3,7 @@
 import { projectorMetrics } from '#projector/metrics.ts';
 import { projections } from '#projector/projections.ts';
 import { runRebuilds } from '#projector/rebuild.ts';
-import { type ProjectionStatus, type ProjectorParts, runProjection } from '#projector/run-projection.ts';
+import { type ProjectionStatus, type ProjectorParts, runProjection, statusAtStart } from '#projector/run-projection.ts';
 import { allSlots } from '#shared/transport/slot.ts';
 
 export interface Projector {
@@ -16,7 +16,7 @@ export function startProjector(parts: ProjectorParts): Projector {
   const status = new Map<string, ProjectionStatus>();
   const loops: Promise<void>[] = [measureLag(parts, stop.signal)];
   for (const projection of projections) {
-    const own: ProjectionStatus = { state: 'starting', error: null, tickedAt: parts.runtime.now().getTime() };
+    const own = statusAtStart(parts.runtime);
     status.set(projection.name, own);
     loops.push(runProjection(parts, projection, own, stop.signal));
     loops.push(runRebuilds(parts, projection, stop.signal));

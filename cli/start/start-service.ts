@@ -6,6 +6,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { StartConfig } from '#cli/start/config.ts';
+import { serviceHealth } from '#cli/start/health.ts';
 import { addHomePage } from '#cli/start/home-page.ts';
 import { listenOn } from '#cli/start/listen-on.ts';
 import { allRoles, type Role } from '#cli/start/roles.ts';
@@ -23,7 +24,7 @@ import { SetupError } from '#shared/errors/setup-error.ts';
 import { connectEventLog } from '#shared/event-log/connect.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { parseConnectionString } from '#shared/event-log/eventstoredb/connection-string.ts';
-import { createAdminApp } from '#shared/http/admin-app.ts';
+import { createAdminApp, type Health } from '#shared/http/admin-app.ts';
 import { addApiDescription, addApiDocs } from '#shared/http/api-docs.ts';
 import { type App, createApp } from '#shared/http/app.ts';
 import { checkDatabase } from '#shared/postgres/check-database.ts';
@@ -33,8 +34,6 @@ import { createPool } from '#shared/postgres/pool.ts';
 import { connectReadModel, type ReadModel } from '#shared/read-model/read-model.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 
-/** A loop that shows no sign of life for so long is dead. */
-const deadAfterMilliseconds = 30_000;
 /** How long requests may go on after the process was told to stop. */
 const shutdownMilliseconds = 10_000;
 
@@ -47,6 +46,7 @@ export interface Service extends AsyncDisposable {
   readonly cache: Cache;
   readonly readModel: ReadModel;
   readonly app: App | null;
+  readonly health: Health;
 }
 
 export interface ServiceOptions {
@@ -157,30 +157,14 @@ export async function startService({
     return made;
   }
 
-  /** Loops that are to tick. */
-  const loops = () => [
-    ...[...(projector?.status ?? [])].map(([name, { tickedAt }]) => ({ name: `projection ${name}`, tickedAt })),
-    ...(events.relay ? [{ name: 'relay', tickedAt: events.relay.status.tickedAt }] : []),
-  ];
-  const admin = createAdminApp(
-    {
-      dead: () =>
-        loops()
-          .filter(({ tickedAt }) => runtime.now().getTime() - tickedAt > deadAfterMilliseconds)
-          .map(({ name }) => name),
-      missing: async () => [
-        ...(await pool.query('select 1').then(
-          () => [],
-          () => ['database'],
-        )),
-        ...[...(projector?.status ?? [])]
-          .filter(([, { state }]) => state !== 'running' && state !== 'standing')
-          .map(([name, { state }]) => `projection ${name} is ${state}`),
-        ...(events.relay?.status.state === 'failing' ? [`relay is failing: ${events.relay.status.error}`] : []),
-      ],
-    },
-    logger,
-  );
+  const health = serviceHealth({
+    pool,
+    remoteLog: config.EVENTSTORE_URL ? log : null,
+    projections: projector?.status ?? new Map(),
+    relay: events.relay?.status ?? null,
+    runtime,
+  });
+  const admin = createAdminApp(health, logger);
   const adminUrl = await listenOn(admin, config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
   stack.defer(() => admin.close());
   const url = app ? await listenOn(app, config.HOST, config.PORT, 'PORT') : adminUrl;
@@ -200,6 +184,7 @@ export async function startService({
     cache,
     readModel,
     app,
+    health,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

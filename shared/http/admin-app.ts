@@ -5,6 +5,8 @@ import { registry } from '#shared/telemetry/registry.ts';
 export interface Health {
   /** What does not tick any more; empty while all loops do. */
   dead(): readonly string[];
+  /** Not all of it has begun its work yet; what goes wrong later, or cannot pass by itself, does not count. */
+  starting(): boolean;
   /** What is missing before requests can be answered; empty when ready. */
   missing(): Promise<readonly string[]>;
 }

@@ -38,7 +38,11 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
           markedAt = now;
         }
         // Also where there is nothing to tell: whoever receives shows by it that it is alive.
-        yield { events, watermark: due ? { position, time, previous: new Map(previous.entries()) } : null };
+        yield {
+          events,
+          watermark: due ? { position, time, previous: new Map(previous.entries()) } : null,
+          waitingFor: null,
+        };
       }
     },
   };

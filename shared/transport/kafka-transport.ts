@@ -25,6 +25,8 @@ const deliveryRecords = 500;
 /** A member that works longer than its session without a sign is put out, and another one gets its partitions. */
 const heartbeatMilliseconds = 500;
 const idleMilliseconds = 1_000;
+/** A member that hears nothing of its broker for so long, some heartbeats and a change of members, is cut off. */
+const silentMilliseconds = 10_000;
 const disconnectMilliseconds = 2_000;
 
 /** By reader and partition of a topic, the greatest epoch of a relay that was seen: an earlier one is a loser's. */
@@ -36,6 +38,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     async *deliver(reader, _from, signal) {
       const { kafka, topic, runtime } = options;
       const handed = handOver();
+      let left = false;
       const consumer = kafka.consumer({
         groupId: `${options.groupPrefix ?? 'cool-mint.'}${reader}`,
         sessionTimeout: 6_000,
@@ -45,9 +48,25 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         maxWaitTimeInMs: 100,
         maxBytes: 2 * 1024 * 1024,
         maxBytesPerPartition: 512 * 1024,
-        // One that has crashed for good is made anew by whoever called.
-        retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => true },
+        // One that has crashed for good is made anew by whoever called; one that nobody needs any more stays down.
+        retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => !left },
       });
+      let member = false;
+      let heardAt = runtime.now().getTime();
+      const hear = () => {
+        member = true;
+        heardAt = runtime.now().getTime();
+      };
+      consumer.on(consumer.events.GROUP_JOIN, hear);
+      consumer.on(consumer.events.HEARTBEAT, hear);
+      // One that was just starting again when it was told to leave does not hear that: it would keep its partitions for ever.
+      consumer.on(consumer.events.FETCH_START, () => {
+        if (left) void consumer.disconnect().catch(() => undefined);
+      });
+      const waitingFor = (): string | null => {
+        if (!member) return 'Kafka: it is not a member of its group yet';
+        return runtime.now().getTime() - heardAt > silentMilliseconds ? 'Kafka: no broker answers' : null;
+      };
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         if (!payload.restart) handed.fail(payload.error);
       });
@@ -67,17 +86,16 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
           waited.abort();
           if (signal.aborted) return;
           // Nothing, too: whoever receives shows by it that it is alive, also while the broker is away.
-          yield delivery ?? nothing;
+          yield delivery ?? { events: [], watermark: null, waitingFor: waitingFor() };
         }
       } finally {
+        left = true;
         handed.close();
         await leave(consumer, runtime);
       }
     },
   };
 }
-
-const nothing: Delivery = { events: [], watermark: null };
 
 async function leave(consumer: Consumer, runtime: Runtime): Promise<void> {
   const waited = new AbortController();

@@ -26,6 +26,8 @@ export interface Watermark {
 export interface Delivery {
   readonly events: readonly DeliveredEvent[];
   readonly watermark: Watermark | null;
+  /** What keeps anything from coming, in words (a broker that is away); absent or null where all is well. */
+  readonly waitingFor?: string | null;
 }
 
 export interface Transport {

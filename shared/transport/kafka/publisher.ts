@@ -15,7 +15,7 @@ export class NotSent extends Error {
 export interface Publisher {
   /** How many partitions there are, as last asked. */
   readonly partitions: number;
-  /** Asks again. */
+  /** Asks again; rejects with NotSent. */
   refresh(): Promise<number>;
   /** Resolves when all is stored; in each partition in the order given. Rejects with NotSent. */
   publish(records: ReadonlyMap<number, readonly KafkaRecord[]>): Promise<void>;
@@ -78,7 +78,13 @@ export async function kafkaPublisher(kafka: Kafka, topic: string): Promise<Publi
       return partitions;
     },
     async refresh() {
-      partitions = await partitionsOf(admin, topic);
+      try {
+        partitions = await partitionsOf(admin, topic);
+      } catch (error) {
+        throw new NotSent(`the broker does not say what partitions ${topic} has: ${(error as Error).message}`, {
+          cause: error,
+        });
+      }
       return partitions;
     },
     async publish(records) {
