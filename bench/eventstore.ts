@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { EventStoreDBClient, type JSONType, jsonEvent } from '@eventstore/db-client';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { measure } from './measure.ts';
 import { startProcess } from './service.ts';
 
@@ -20,14 +21,9 @@ export async function startEventStore(): Promise<{ url: string; double: boolean;
 /** The events that an import recorded: the first of each activity and related record. */
 export async function importedEvents(url: string, prefix: string): Promise<RecordedEvent[]> {
   const log = await eventStoreLog({ url, prefix });
-  const found: RecordedEvent[] = [];
-  for (let after = log.start, end = false; !end; ) {
-    const page = await log.readAll(after, 2_000);
-    found.push(...page.events.filter(({ stream, revision }) => revision === 0 && /^(activity|related)-/.test(stream)));
-    ({ position: after, end } = page);
-  }
+  const events = await readLog(log);
   await log.close();
-  return found;
+  return events.filter(({ stream, revision }) => revision === 0 && /^(activity|related)-/.test(stream));
 }
 
 /** Events per second of one append each; the best of some numbers in flight. */

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { auditText } from '#cli/audit.ts';
 import { bytes, plain } from '#cli/output.ts';
 import { progress, progressText } from '#cli/progress.ts';
-import { fractionOf } from '#cli/rebuild.ts';
 import { shorten, tableOf, widthOf } from '#cli/table.ts';
+import { fractionOf } from '#shared/event-log/position.ts';
 
 test('columns stand under their headings, and the flexible one takes what the screen leaves', () => {
   const columns = [

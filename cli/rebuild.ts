@@ -10,7 +10,7 @@ import { type Progress, progress } from '#cli/progress.ts';
 import { keepTrying } from '#cli/retry.ts';
 import type { ProjectionRow } from '#cli/status.ts';
 import { verb } from '#cli/verb.ts';
-import { numbersOf } from '#shared/event-log/position.ts';
+import { fractionOf } from '#shared/event-log/position.ts';
 import { type ProjectionName, projectionName } from '#shared/events/projection.ts';
 
 interface RebuildOptions {
@@ -131,11 +131,4 @@ async function follow(
     );
     await setTimeout(pollMilliseconds);
   }
-}
-
-/** How far a position is on the way to another one of the same log; for the eye only. */
-export function fractionOf(position: string, head: string): number | null {
-  const at = Number(numbersOf(position)[0] ?? 0);
-  const end = Number(numbersOf(head)[0] ?? 0);
-  return end > 0 ? Math.min(1, at / end) : null;
 }

@@ -5,9 +5,9 @@ import type { Client } from '#cli/client.ts';
 import { cliConfig } from '#cli/config.ts';
 import { findService } from '#cli/find-service.ts';
 import { count, print, printJson } from '#cli/output.ts';
-import { fractionOf } from '#cli/rebuild.ts';
 import { type Column, tableOf } from '#cli/table.ts';
 import { verb } from '#cli/verb.ts';
+import { fractionOf } from '#shared/event-log/position.ts';
 
 export interface ProjectionRow {
   readonly name: string;

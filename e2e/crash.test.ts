@@ -11,6 +11,7 @@ import { decodeEvent } from '#shared/events/codec.ts';
 import { stopLeftOverPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
 import { freePort } from '#shared/runtime/free-port.ts';
 import { longTests } from '#shared/testing/config.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { differencesFromOracle, oracleOf } from './support/compare.ts';
 import { readModelRows } from './support/read-model-rows.ts';
 import { importedRows } from './support/same-rows.ts';
@@ -207,12 +208,7 @@ describe(`an import of ${activities} activities (LONG=on: 50,000)`, { timeout: 6
     await settled();
     const pool = await database();
     const log = await postgresEventLog({ pool, directUrl: pool.options.connectionString as string });
-    const events = [];
-    for (let after = log.start, end = false; !end; ) {
-      const page = await log.readAll(after, 2_000);
-      events.push(...page.events);
-      ({ position: after, end } = page);
-    }
+    const events = await readLog(log);
     expect(decodeEvent(events[0] as (typeof events)[number]).type).toBe('SyncStarted');
     expect(differencesFromOracle(oracleOf(events), await readModelRows(pool))).toEqual([]);
     await log.close();

@@ -20,12 +20,14 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '#shared/postgres/e
 import { freePort } from '#shared/runtime/free-port.ts';
 import { longTests } from '#shared/testing/config.ts';
 import { type Broker, startBroker } from '#shared/testing/kafka/broker.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
 import { type Answer, type Api, createApi } from '../support/api.ts';
 import { differencesFromOracle, oracleOf } from '../support/compare.ts';
 import { type ImportFile, sendPart, startRun } from '../support/import-files.ts';
 import { readModelRows } from '../support/read-model-rows.ts';
 import { projectRoot, type ServiceProcess, startService } from '../support/service-process.ts';
+import { settled } from '../support/settled.ts';
 
 const seed = Number(process.env['CHAOS_SEED'] ?? 20_261_205);
 const size = longTests()
@@ -362,23 +364,6 @@ async function offerCommands(apis: readonly Api[], since: number): Promise<Ackno
   return acknowledged;
 }
 
-/** Waits until all of the log is applied. */
-async function settled(pool: Pool, head: string): Promise<void> {
-  const begun = performance.now();
-  for (;;) {
-    const { rows } = await pool.query(
-      `select p.name, c.* from projector.projections p
-         join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
-       where c.position < $1`,
-      [head],
-    );
-    if (rows.length === 0) return;
-    if (performance.now() - begun > patience)
-      throw new Error(`not applied up to ${head}: ${JSON.stringify(rows.slice(0, 10))}, ${rows.length} in all`);
-    await wait(100);
-  }
-}
-
 test(`${size.activities} activities of ${size.tenants} tenants, ${size.perSecond} commands a second, each of six killed or paused ${size.each} times`, {
   timeout: longTests() ? 1_800_000 : 300_000,
 }, async () => {
@@ -413,14 +398,9 @@ test(`${size.activities} activities of ${size.tenants} tenants, ${size.perSecond
   const pool = new Pool({ connectionString: postgres.url, max: 4 });
   try {
     const quiet = performance.now();
-    await settled(pool, await log.head());
+    await settled(pool, await log.head(), patience);
     say(`all applied ${seconds(quiet)} s after the last answer`);
-    const events: RecordedEvent[] = [];
-    for (let after = log.start, end = false; !end; ) {
-      const page = await log.readAll(after, 1_000);
-      events.push(...page.events);
-      ({ position: after, end } = page);
-    }
+    const events = await readLog(log);
     const rows = await readModelRows(pool);
     const activities = rows.get([...rows.keys()].find((table) => /\.activities$/.test(table)) ?? '')?.length;
     say(`${events.length} events, ${activities} activities`);

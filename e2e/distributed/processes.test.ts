@@ -7,11 +7,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { EventLog } from '#shared/event-log/event-log.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { type TestEventStore, testEventStore } from '#shared/testing/test-event-store.ts';
@@ -20,6 +20,7 @@ import { type Api, createApi } from '../support/api.ts';
 import { differencesFromOracle, oracleOf } from '../support/compare.ts';
 import { readModelRows } from '../support/read-model-rows.ts';
 import { type ServiceProcess, startService, stopProcess } from '../support/service-process.ts';
+import { settled } from '../support/settled.ts';
 import { runWorkload, seedOf } from '../support/workload.ts';
 
 const tenants = ['acme', 'globex', 'initech'];
@@ -107,24 +108,8 @@ afterAll(async () => {
 }, 60_000);
 
 async function differences(): Promise<string[]> {
-  const head = await log.head();
-  for (;;) {
-    const behind = await pool.query(
-      `select 1 from projector.projections p
-         join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
-       where c.position < $1 limit 1`,
-      [head],
-    );
-    if (behind.rowCount === 0) break;
-    await wait(20);
-  }
-  const events: RecordedEvent[] = [];
-  for (let after = log.start, end = false; !end; ) {
-    const page = await log.readAll(after, 1_000);
-    events.push(...page.events);
-    ({ position: after, end } = page);
-  }
-  return differencesFromOracle(oracleOf(events), await readModelRows(pool));
+  await settled(pool, await log.head());
+  return differencesFromOracle(oracleOf(await readLog(log)), await readModelRows(pool));
 }
 
 let round = 0;

@@ -8,11 +8,13 @@ import { startConfig } from '#cli/start/config.ts';
 import { type Service, startService } from '#cli/start/start-service.ts';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { type TestEventStore, testEventStore } from '#shared/testing/test-event-store.ts';
 import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { type Api, createApi, type Json, type Who } from './api.ts';
 import { type ReadModelRows, readModelRows } from './read-model-rows.ts';
+import { settled } from './settled.ts';
 
 export interface System extends AsyncDisposable {
   readonly machine: Service;
@@ -92,29 +94,9 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
     dataDir,
     errors,
     api: (who) => createApi(machine.url, dataDir, typeof who === 'string' ? { tenant: who } : who),
-    async settle(position) {
-      const wanted = position ?? (await machine.log.head());
-      for (;;) {
-        const behind = await machine.pool.query(
-          `select 1 from projector.projections p
-             join projector.checkpoints c on c.projection = p.name and c.generation = p.live_generation
-           where c.position < $1 limit 1`,
-          [wanted],
-        );
-        if (behind.rowCount === 0) return;
-        await wait(10);
-      }
-    },
+    settle: async (position) => settled(machine.pool, position ?? (await machine.log.head())),
     rows: () => readModelRows(machine.pool),
-    async events() {
-      const all: RecordedEvent[] = [];
-      for (let after = machine.log.start, end = false; !end; ) {
-        const page = await machine.log.readAll(after, 5_000);
-        all.push(...page.events);
-        ({ position: after, end } = page);
-      }
-      return all;
-    },
+    events: () => readLog(machine.log),
     async restart(env = {}) {
       await machine[Symbol.asyncDispose]();
       settings = { ...settings, ...env };

@@ -9,7 +9,7 @@ import {
   type NewEvent,
   type RecordedEvent,
 } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 
 export function newEvent(tenant: string, data: unknown = { text: 'x' }, id: string = randomUUID()): NewEvent {
   return {
@@ -44,17 +44,6 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
     const tenant = `t-${randomUUID().slice(0, 8)}`;
     const one = async (stream: string, expected: number | 'none', events: NewEvent[]) =>
       (await log.append([{ stream, expected, events }]))[0];
-
-    /** All events after a position, by pages. */
-    async function since(position: Position, limit = 1_000): Promise<RecordedEvent[]> {
-      const seen: RecordedEvent[] = [];
-      for (let after = position, end = false; !end; ) {
-        const page = await log.readAll(after, limit);
-        seen.push(...page.events);
-        ({ position: after, end } = page);
-      }
-      return seen;
-    }
 
     beforeAll(async () => {
       ({ log, close } = await open());
@@ -130,7 +119,7 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
       expect(await one(stream, 'none', [])).toEqual({ outcome: 'appended', revision: -1, position: null });
       expect(await one(stream, 4, [])).toEqual({ outcome: 'appended', revision: 4, position: null });
       expect(await log.append([])).toEqual([]);
-      expect(await since(before)).toEqual([]);
+      expect(await readLog(log, before)).toEqual([]);
     });
 
     test('an append repeated unchanged answers as the first time', async () => {
@@ -226,14 +215,14 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
           batch === 0 ? 'none' : batch * 7 - 1,
           Array.from({ length: 7 }, () => newEvent(tenant)),
         );
-      const seen = await since(before, 4);
+      const seen = await readLog(log, before, 4);
       expect(seen.map((event) => event.stream)).toEqual(Array.from({ length: 35 }, () => stream));
       expect(seen.map((event) => event.revision)).toEqual(Array.from({ length: 35 }, (_, index) => index));
       const positions = seen.map((event) => event.position);
       expect(positions).toEqual([...new Set(positions)].sort());
       const head = await log.head();
       expect(head >= (positions.at(-1) as string)).toBe(true);
-      expect(await since(head)).toEqual([]);
+      expect(await readLog(log, head)).toEqual([]);
     });
 
     test('reading resumes after a position, without that event', async () => {
@@ -255,7 +244,7 @@ export function eventLogContract(name: string, open: () => Promise<{ log: EventL
 
     test('the whole log is read from its start', async () => {
       const { position } = appended(await one(newStream(), 'none', [newEvent(tenant)]));
-      const positions = (await since(log.start)).map((event) => event.position);
+      const positions = (await readLog(log, log.start)).map((event) => event.position);
       expect(positions).toContain(position);
       expect(positions).toEqual([...new Set(positions)].sort());
     });

@@ -4,9 +4,9 @@
  * side, to say where.
  */
 import { eventText, type LogDigest, logDigest } from '#shared/event-log/copy-log-digest.ts';
-import { fractionOf, pagesOf } from '#shared/event-log/copy-log-pages.ts';
+import { pagesOf } from '#shared/event-log/copy-log-pages.ts';
 import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
+import { fractionOf, type Position } from '#shared/event-log/position.ts';
 import { allSlots, slotOf } from '#shared/transport/slot.ts';
 
 export type LogReader = Pick<EventLog, 'readAll' | 'head' | 'start'>;
@@ -52,7 +52,7 @@ export async function compareLogs({ source, target, whole, upTo, signal, tell }:
   const targetHead = await target.head();
   for await (const { events, position } of pagesOf(target, target.start, signal)) {
     for (const event of events) theirs.add(slotOf(event.metadata.tenant), event);
-    tell('target', theirs.total(), fractionOf(position, targetHead));
+    tell('target', theirs.total(), fractionOf(position, targetHead) ?? 1);
   }
 
   const ours = logDigest();
@@ -71,7 +71,7 @@ export async function compareLogs({ source, target, whole, upTo, signal, tell }:
         if (ours.count(slot) < theirs.count(slot)) ours.add(slot, event);
         else missing++;
       }
-      tell('source', read, whole ? fractionOf(position, sourceHead) : ours.total() / wanted);
+      tell('source', read, whole ? (fractionOf(position, sourceHead) ?? 1) : ours.total() / wanted);
       if (missing === 0) {
         after = position;
         skip = allSlots.map((slot) => theirs.count(slot) - ours.count(slot));

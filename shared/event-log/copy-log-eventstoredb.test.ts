@@ -4,11 +4,12 @@ import { newEvent } from '#shared/event-log/contract.ts';
 import { copyLog } from '#shared/event-log/copy-log.ts';
 import { LogsDiffer } from '#shared/event-log/copy-log-compare.ts';
 import { eventText } from '#shared/event-log/copy-log-digest.ts';
-import { type EventLog, LogUnavailable, type RecordedEvent } from '#shared/event-log/event-log.ts';
+import { type EventLog, LogUnavailable } from '#shared/event-log/event-log.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
 import { memoryEventLog } from '#shared/event-log/memory-event-log.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
 import { type EventStoreDouble, startEventStoreDouble } from '#shared/testing/eventstoredb/start-double.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { testEventStore } from '#shared/testing/test-event-store.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
@@ -39,12 +40,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 async function bySlot(log: EventLog): Promise<ReadonlyMap<number, readonly string[]>> {
-  const events: RecordedEvent[] = [];
-  for (let after = log.start, end = false; !end; ) {
-    const page = await log.readAll(after, 500);
-    events.push(...page.events);
-    ({ position: after, end } = page);
-  }
+  const events = await readLog(log);
   const slots = Map.groupBy(events, ({ metadata }) => slotOf(metadata.tenant));
   return new Map([...slots].sort(([a], [b]) => a - b).map(([slot, each]) => [slot, each.map(eventText)]));
 }

@@ -1,5 +1,5 @@
 import type { EventLog, LogPage } from '#shared/event-log/event-log.ts';
-import { numbersOf, type Position } from '#shared/event-log/position.ts';
+import type { Position } from '#shared/event-log/position.ts';
 
 /** Of the largest events it would be 250 MB, of usual ones half a megabyte; larger pages are hardly faster. */
 const pageSize = 500;
@@ -16,10 +16,4 @@ export async function* pagesOf(
     yield page;
     ({ position, end } = page);
   }
-}
-
-/** How far a position is on the way to another one of the same log; for the eye only. */
-export function fractionOf(position: Position, head: Position): number {
-  const end = Number(numbersOf(head)[0] ?? 0);
-  return end > 0 ? Math.min(1, Number(numbersOf(position)[0] ?? 0) / end) : 1;
 }

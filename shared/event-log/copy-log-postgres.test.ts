@@ -7,10 +7,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newEvent } from '#shared/event-log/contract.ts';
 import { copyLog } from '#shared/event-log/copy-log.ts';
 import { eventText } from '#shared/event-log/copy-log-digest.ts';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { EventLog } from '#shared/event-log/event-log.ts';
 import { memoryEventLog } from '#shared/event-log/memory-event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { createPool } from '#shared/postgres/pool.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
@@ -43,12 +44,7 @@ const copy = (source: EventLog, target: EventLog) =>
   copyLog({ source, target, signal: new AbortController().signal, onProgress: () => undefined });
 
 async function bySlot(log: EventLog): Promise<ReadonlyMap<number, readonly string[]>> {
-  const events: RecordedEvent[] = [];
-  for (let after = log.start, end = false; !end; ) {
-    const page = await log.readAll(after, 2_000);
-    events.push(...page.events);
-    ({ position: after, end } = page);
-  }
+  const events = await readLog(log);
   const slots = Map.groupBy(events, ({ metadata }) => slotOf(metadata.tenant));
   return new Map([...slots].sort(([a], [b]) => a - b).map(([slot, each]) => [slot, each.map(eventText)]));
 }

@@ -8,6 +8,7 @@ import { LogsDiffer } from '#shared/event-log/copy-log-compare.ts';
 import { eventText } from '#shared/event-log/copy-log-digest.ts';
 import { type EventLog, LogUnavailable, type NewEvent, type RecordedEvent } from '#shared/event-log/event-log.ts';
 import { memoryEventLog } from '#shared/event-log/memory-event-log.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
 const emptyLog = (id = '0000000b') => memoryEventLog({ id });
@@ -31,20 +32,10 @@ async function sourceOf(count: number, tenants = 12, id = '0000000a'): Promise<E
   return log;
 }
 
-async function everything(log: EventLog): Promise<RecordedEvent[]> {
-  const events: RecordedEvent[] = [];
-  for (let after = log.start, end = false; !end; ) {
-    const page = await log.readAll(after, 1_000);
-    events.push(...page.events);
-    ({ position: after, end } = page);
-  }
-  return events;
-}
-
 /** What must be the same: the events of each slot, in order. */
 async function bySlot(log: EventLog): Promise<Record<string, string[]>> {
   const slots: Record<string, string[]> = {};
-  for (const event of await everything(log)) {
+  for (const event of await readLog(log)) {
     const slot = slotOf(event.metadata.tenant);
     slots[slot] = [...(slots[slot] ?? []), eventText(event)];
   }
@@ -54,9 +45,7 @@ async function bySlot(log: EventLog): Promise<Record<string, string[]>> {
 /** A log that already holds the first events of another one, all or those of some slots. */
 async function beginningOf(source: EventLog, count: number, wanted = (_: RecordedEvent) => true): Promise<EventLog> {
   const log = emptyLog();
-  for (const { stream, revision, id, type, data, metadata } of (await everything(source))
-    .slice(0, count)
-    .filter(wanted))
+  for (const { stream, revision, id, type, data, metadata } of (await readLog(source)).slice(0, count).filter(wanted))
     await log.append([
       { stream, expected: revision === 0 ? 'none' : revision - 1, events: [{ id, type, data, metadata }] },
     ]);
@@ -266,7 +255,7 @@ describe('a copy that was cut', () => {
       );
       if (cut === null) break;
       expect(cut).toBeInstanceOf(LogUnavailable);
-      const there = (await everything(target)).length;
+      const there = (await readLog(target)).length;
       expect(await copy(source, target)).toMatchObject({ before: there, copied: 60 - there, events: 60 });
       expect(await bySlot(target)).toEqual(whole);
     }
@@ -304,7 +293,7 @@ describe('a copy that was cut', () => {
       };
       await expect(copy(source, watched, { signal: stop.signal, onProgress })).rejects.toThrow('enough');
       expect(underWay).toBe(0);
-      const there = (await everything(target)).length;
+      const there = (await readLog(target)).length;
       if (phase === 'copying') expect(there).toBeLessThan(300);
       expect(await copy(source, target)).toMatchObject({ before: there, copied: 300 - there });
       expect(await bySlot(target)).toEqual(await bySlot(source));
@@ -321,19 +310,19 @@ describe('a copy that was cut', () => {
         reads++ === 2 ? Promise.reject(new LogUnavailable('away')) : source.readAll(after, limit),
     };
     await expect(copy(failing, target)).rejects.toThrow('away');
-    expect(await everything(target)).toHaveLength(1_000);
+    expect(await readLog(target)).toHaveLength(1_000);
     expect(await copy(source, target)).toMatchObject({ before: 1_000, copied: 200 });
   });
 });
 
 describe('a target is refused, and nothing written into it,', () => {
   async function refusal(source: EventLog, target: EventLog): Promise<LogsDiffer> {
-    const before = await everything(target);
+    const before = await readLog(target);
     const error = await copy(source, target).then(
       () => null,
       (thrown: unknown) => thrown,
     );
-    expect(await everything(target)).toEqual(before);
+    expect(await readLog(target)).toEqual(before);
     expect(error).toBeInstanceOf(LogsDiffer);
     return error as LogsDiffer;
   }
@@ -408,7 +397,7 @@ describe('a target is refused, and nothing written into it,', () => {
             for (const { tenant, stream } of script) await add(source, `t${tenant}`, stream);
             // Each slot is cut at another place.
             const lengths = new Map<number, number>();
-            const there = (await everything(source)).filter(({ metadata }) => {
+            const there = (await readLog(source)).filter(({ metadata }) => {
               const slot = slotOf(metadata.tenant);
               const length = lengths.get(slot) ?? 0;
               lengths.set(slot, length + 1);
@@ -500,7 +489,7 @@ describe('what goes wrong while copying is told:', () => {
 
   test('the source lacks the beginning of a stream', async () => {
     const source = await sourceOf(20);
-    const [gone] = await everything(source);
+    const [gone] = await readLog(source);
     const truncated: EventLog = {
       ...source,
       async readAll(after, limit) {

@@ -11,9 +11,9 @@
  */
 import { slotChains } from '#shared/event-log/copy-log-chains.ts';
 import { compareLogs, LogsDiffer, type Standing } from '#shared/event-log/copy-log-compare.ts';
-import { fractionOf, pagesOf } from '#shared/event-log/copy-log-pages.ts';
+import { pagesOf } from '#shared/event-log/copy-log-pages.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
-import type { Position } from '#shared/event-log/position.ts';
+import { fractionOf, type Position } from '#shared/event-log/position.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
 const mostRounds = 20;
@@ -83,7 +83,7 @@ async function copyMissing(
   let copied = 0;
   const tell = () => {
     // What was read waits to be written, so reading alone would look too good.
-    const fraction = (fractionOf(reached, head) * (present + copied)) / Math.max(1, present + read);
+    const fraction = ((fractionOf(reached, head) ?? 1) * (present + copied)) / Math.max(1, present + read);
     onProgress({ phase: 'copying', events: present + copied, fraction });
   };
   const chains = slotChains({

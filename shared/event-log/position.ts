@@ -28,3 +28,9 @@ export const reaches = (position: Position, demanded: Position): boolean =>
   logIdOf(position) === logIdOf(demanded) && position >= demanded;
 
 export const laterOf = (a: Position, b: Position): Position => (a >= b ? a : b);
+
+/** How far a position is on the way to another one of the same log; null for an empty way. For the eye only. */
+export function fractionOf(position: Position, head: Position): number | null {
+  const end = Number(numbersOf(head)[0] ?? 0);
+  return end > 0 ? Math.min(1, Number(numbersOf(position)[0] ?? 0) / end) : null;
+}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newEvent } from '#shared/event-log/contract.ts';
 import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
+import { readLog } from '#shared/testing/read-log.ts';
 import { allSlots, slotOf } from '#shared/transport/slot.ts';
 import type { DeliveredEvent, Transport } from '#shared/transport/transport.ts';
 
@@ -34,16 +35,6 @@ export function transportContract(name: string, open: () => Promise<OpenTranspor
           ],
         })),
       );
-
-    async function all(): Promise<RecordedEvent[]> {
-      const events: RecordedEvent[] = [];
-      for (let after = opened.log.start, end = false; !end; ) {
-        const page = await opened.log.readAll(after, 1_000);
-        events.push(...page.events);
-        ({ position: after, end } = page);
-      }
-      return events;
-    }
 
     /** Receives until every slot is told to be at the head; repeated events and what they follow are kept apart. */
     async function receive(reader: string, from: readonly Position[], head: Position) {
@@ -89,7 +80,7 @@ export function transportContract(name: string, open: () => Promise<OpenTranspor
       await append(300);
       const { events } = await receive(readers(), start(), await opened.log.head());
       expect(events.every(({ slot, event }) => slot === slotOf(event.metadata.tenant))).toBe(true);
-      expect(bySlot(events.map(({ event }) => event))).toEqual(bySlot(await all()));
+      expect(bySlot(events.map(({ event }) => event))).toEqual(bySlot(await readLog(opened.log)));
     }, 60_000);
 
     test('what is recorded later comes too, soon', async () => {
