@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newEvent } from '#shared/event-log/contract.ts';
@@ -10,8 +9,8 @@ import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { lockFolder } from '#shared/postgres/embedded/folder-lock.ts';
 import { type EventStoreDouble, startEventStoreDouble } from '#shared/testing/eventstoredb/start-double.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { jsonLines, coolMint as runCoolMint } from '../e2e/support/cool-mint.ts';
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const toEventStore = ['log', 'copy', '--from', 'postgres', '--to', 'eventstoredb'];
 const toPostgres = ['log', 'copy', '--from', 'eventstoredb', '--to', 'postgres'];
 
@@ -57,49 +56,24 @@ async function record(count: number, { name = 'acme', url = database.url } = {})
   await pool.end();
 }
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function coolMint(
+const coolMint = (
   args: readonly string[],
   environment: Record<string, string> = {},
-  onOutput: (out: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
-      env: {
-        ...process.env,
-        DATA_DIR: folder,
-        DATABASE_URL: database.url,
-        EVENTSTORE_URL: server.url,
-        EVENTSTORE_STREAM_PREFIX: prefix,
-        ...environment,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-      onOutput(out, (signal) => child.kill(signal));
-    });
-    child.stderr.on('data', (chunk) => {
-      err += chunk;
-    });
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
+  onOutput?: Parameters<typeof runCoolMint>[2],
+) =>
+  runCoolMint(
+    args,
+    {
+      DATA_DIR: folder,
+      DATABASE_URL: database.url,
+      EVENTSTORE_URL: server.url,
+      EVENTSTORE_STREAM_PREFIX: prefix,
+      ...environment,
+    },
+    onOutput,
+  );
 
 const copied = () => server.events().filter(({ stream }) => stream.startsWith(`${prefix}selection-`));
-const jsonLines = (out: string): Record<string, unknown>[] =>
-  out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-
 describe('cool-mint log', { timeout: 60_000 }, () => {
   test('copies, says what both hold and what comes next; again, it adds nothing', async () => {
     await record(30);
@@ -142,10 +116,10 @@ describe('cool-mint log', { timeout: 60_000 }, () => {
   test('ends cleanly at Ctrl-C, and after kill -9, and goes on when it is run again', async () => {
     await record(3_000);
     let asked = false;
-    const onCopying = (signal: NodeJS.Signals) => (out: string, kill: (signal: NodeJS.Signals) => void) => {
+    const onCopying = (signal: NodeJS.Signals) => (out: string, child: ChildProcess) => {
       if (asked || !out.includes('"phase":"copying"')) return;
       asked = true;
-      kill(signal);
+      child.kill(signal);
     };
     // It is told to end in the midst of it, however fast the machine is.
     const freeze = () => server.inject({ on: 'append', nth: 400, kind: 'frozen', durationMs: 2_000 });

@@ -4,11 +4,11 @@ import { pino } from 'pino';
 import { CliError } from '#cli/cli-error.ts';
 import type { LogSides } from '#cli/log-sides.ts';
 import { count, note, plural, print, printJsonLine } from '#cli/output.ts';
-import { type Progress, progress } from '#cli/progress.ts';
+import { eventsOn, type Progress, progress } from '#cli/progress.ts';
 import { startConfig } from '#cli/start/config.ts';
 import { stopSignal } from '#cli/start/stop-signal.ts';
 import { verb } from '#cli/verb.ts';
-import { type CopyOptions, type CopyProgress, CopyUnverified, copyLog, tellOf } from '#shared/event-log/copy-log.ts';
+import { type CopyOptions, CopyUnverified, copyLog, tellOf } from '#shared/event-log/copy-log.ts';
 import { CopyConflict } from '#shared/event-log/copy-log-chains.ts';
 import { compareLogs, LogsDiffer } from '#shared/event-log/copy-log-compare.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
@@ -62,7 +62,7 @@ async function moveLog(action: Action, { from, to, json = false }: { from: LogKi
       source: sides.logs[from],
       target: sides.logs[to],
       signal: stop.signal,
-      onProgress: shownOn(bar),
+      onProgress: eventsOn(bar, labels),
     };
     if (action === 'copy') await copy(options, { sides, from, to, json, bar });
     else await verify(options, { sides, from, to, json, bar });
@@ -136,19 +136,6 @@ function checkUse(used: LogKind, from: LogKind, to: LogKind, json: boolean): voi
 }
 
 const labels = { comparing: 'Comparing', copying: 'Copying', verifying: 'Verifying' } as const;
-
-function shownOn(bar: Progress): (progress: CopyProgress) => void {
-  const began = performance.now();
-  return ({ phase, events, fraction }) =>
-    bar.update(
-      () => ({
-        label: labels[phase].padEnd('Comparing'.length),
-        fraction,
-        facts: `${plural(events, 'event')}, ${((performance.now() - began) / 1000).toFixed(0)} s`,
-      }),
-      () => ({ event: 'progress', phase, events, fraction: Number(fraction.toFixed(4)) }),
-    );
-}
 
 /** What can be expected to go wrong, with what to do. */
 function explained(error: unknown, action: Action, from: LogKind, to: LogKind): unknown {

@@ -2,6 +2,7 @@
 import { Argument, Command, Option } from 'commander';
 import { activitiesVerb } from '#cli/activities.ts';
 import { auditVerb } from '#cli/audit.ts';
+import { backupVerb } from '#cli/backup.ts';
 import { CliError } from '#cli/cli-error.ts';
 import { cliConfig } from '#cli/config.ts';
 import { demoVerb } from '#cli/demo.ts';
@@ -9,6 +10,7 @@ import { exportVerb } from '#cli/export.ts';
 import { importVerb } from '#cli/import.ts';
 import { logVerb } from '#cli/log.ts';
 import { rebuildVerb } from '#cli/rebuild.ts';
+import { restoreVerb } from '#cli/restore.ts';
 import { selectVerb } from '#cli/select.ts';
 import { type ServiceName, services } from '#cli/start/roles.ts';
 import type { StartOptions } from '#cli/start.ts';
@@ -64,6 +66,8 @@ for (const each of [
   statusVerb(),
   tokenVerb(),
   logVerb(),
+  backupVerb(),
+  restoreVerb(),
 ])
   program.addCommand(each);
 

@@ -1,5 +1,5 @@
 /** How far long work is: a bar on a terminal, JSON lines where machines read, else silence. */
-import { note, printJsonLine } from '#cli/output.ts';
+import { note, plural, printJsonLine } from '#cli/output.ts';
 import { shorten } from '#cli/table.ts';
 
 /** What a line of progress says; `done` of `total`, or null where nobody knows. */
@@ -21,8 +21,8 @@ export function progressText({ label, fraction, facts }: ProgressState, screen: 
 }
 
 export interface Progress {
-  /** `machine` is what the JSON line says. Called as often as one likes; shown at a bearable rate. */
-  update(state: () => ProgressState, machine: () => object): void;
+  /** `machine` is what the JSON line says. Called as often as one likes; shown at a bearable rate, or `always`. */
+  update(state: () => ProgressState, machine: () => object, always?: boolean): void;
   /** A line between, without disturbing the bar. */
   say(line: string): void;
   end(): void;
@@ -48,9 +48,9 @@ export function progress({
     drawn = false;
   };
   return {
-    update(state, machine) {
+    update(state, machine, always = false) {
       const time = now();
-      if (time - last < (json ? machineMilliseconds : terminalMilliseconds)) return;
+      if (!always && time - last < (json ? machineMilliseconds : terminalMilliseconds)) return;
       if (json) printJsonLine(machine());
       else if (terminal) {
         terminal.write(`\r\u001b[K${progressText(state(), (terminal.columns || 80) - 1)}`);
@@ -63,5 +63,28 @@ export function progress({
       note(line);
     },
     end: clear,
+  };
+}
+
+/** Shows work that counts events, in phases, each of which is shown at least once; `labels` is what people read of them. */
+export function eventsOn<Phase extends string>(
+  bar: Progress,
+  labels: Readonly<Record<Phase, string>>,
+): (progress: { readonly phase: Phase; readonly events: number; readonly fraction: number }) => void {
+  const began = performance.now();
+  const width = Math.max(...Object.values<string>(labels).map(({ length }) => length));
+  let shown: Phase | null = null;
+  return ({ phase, events, fraction }) => {
+    const begins = phase !== shown;
+    shown = phase;
+    bar.update(
+      () => ({
+        label: labels[phase].padEnd(width),
+        fraction,
+        facts: `${plural(events, 'event')}, ${((performance.now() - began) / 1000).toFixed(0)} s`,
+      }),
+      () => ({ event: 'progress', phase, events, fraction: Number(fraction.toFixed(4)) }),
+      begins,
+    );
   };
 }

@@ -10,7 +10,7 @@
  * goes on from there.
  */
 import { slotChains } from '#shared/event-log/copy-log-chains.ts';
-import { compareLogs, LogsDiffer, type Standing } from '#shared/event-log/copy-log-compare.ts';
+import { compareLogs, type LogReader, LogsDiffer, type Standing } from '#shared/event-log/copy-log-compare.ts';
 import { pagesOf } from '#shared/event-log/copy-log-pages.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { fractionOf, type Position } from '#shared/event-log/position.ts';
@@ -27,7 +27,8 @@ export interface CopyProgress {
 }
 
 export interface CopyOptions {
-  readonly source: EventLog;
+  /** A log, or what was kept of one. */
+  readonly source: LogReader & Pick<EventLog, 'id'>;
   readonly target: EventLog;
   /** Ends it between two appends: it rejects with the signal's reason when nothing is under way any more. */
   readonly signal: AbortSignal;
@@ -141,7 +142,7 @@ async function verify(options: CopyOptions, upTo: Position): Promise<Standing> {
   }
 }
 
-async function hasEvents(log: EventLog, after: Position, signal: AbortSignal): Promise<boolean> {
+async function hasEvents(log: LogReader, after: Position, signal: AbortSignal): Promise<boolean> {
   for await (const { events } of pagesOf(log, after, signal)) if (events.length > 0) return true;
   return false;
 }

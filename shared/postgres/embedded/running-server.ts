@@ -18,6 +18,10 @@ export async function findPostmaster(cluster: string): Promise<Postmaster | null
   return { pid, port: Number(lines?.[3]) };
 }
 
+/** With the password in it: not for logs. */
+export const embeddedUrl = (password: string, port: number, database = 'cool_mint'): string =>
+  `postgres://cool_mint:${password}@127.0.0.1:${port}/${database}`;
+
 /** True while process `pid` is a Postgres server on this cluster. */
 export async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
   try {

@@ -8,7 +8,7 @@ import { ensureCluster, goOn, lastLines } from './create-cluster.ts';
 import { type DataFolder, diskFull, explainFileError, openDataFolder, removeUnfinished } from './data-folder.ts';
 import { type Binaries, findBinaries } from './find-binaries.ts';
 import { lockFolder } from './folder-lock.ts';
-import { answers, disownPidFile, findPostmaster, isPostmaster, query } from './running-server.ts';
+import { answers, disownPidFile, embeddedUrl, findPostmaster, isPostmaster, query } from './running-server.ts';
 import { type Account, findAccount, findRun, type Run } from './server-account.ts';
 
 /**
@@ -52,8 +52,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const run = await findRun(account, binaries, folder.root);
     await removeUnfinished(folder);
     const password = await ensureCluster(folder, binaries, account, run, durable);
-    const url = (port: number, database = 'cool_mint') =>
-      `postgres://cool_mint:${password}@127.0.0.1:${port}/${database}`;
+    const url = (port: number, database?: string) => embeddedUrl(password, port, database);
     const server: Server = { folder, binaries, account, run, durable };
 
     let postmaster = await adopt(server, (port) => url(port, 'postgres'));

@@ -1,0 +1,233 @@
+/**
+ * Backs up an installation that may be at work: the log up to where it ends now, and what is not in the log.
+ *
+ * 1. Look at what the place holds: nothing, or a backup of the same log, which this one goes on from.
+ * 2. Rows that leave their table when the log has them; then the end of the log; then the log up to it, part by part;
+ *    then the other rows, and the keys (tables.ts says why in this order).
+ * 3. The manifest. Until it is written, the backup that was there before is whole.
+ * 4. Take away what the manifest does not name: rows of earlier backups, so that what was erased goes from here too.
+ *
+ * Cut at any point, the same command goes on with the parts of the log that were written.
+ */
+import type { Client } from 'pg';
+import { writeKeys } from '#shared/backup/keys.ts';
+import { addPart, adoptParts, type BackedUpLog, endOf, lineOf } from '#shared/backup/log-parts.ts';
+import {
+  filesOf,
+  formatVersion,
+  type Manifest,
+  manifestName,
+  manifestText,
+  parseManifest,
+} from '#shared/backup/manifest.ts';
+import { maxPartBytes } from '#shared/backup/parts.ts';
+import { BackupRefused } from '#shared/backup/refused.ts';
+import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/backup/store.ts';
+import { columnsOfAll, undecided, writeTables } from '#shared/backup/table-rows.ts';
+import { rowsTables } from '#shared/backup/tables.ts';
+import { pagesOf } from '#shared/event-log/copy-log-pages.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { fractionOf, type Position } from '#shared/event-log/position.ts';
+
+/** One backup of an installation at a time; the number is only ours. */
+const lockKey = 7_305_120_442;
+const lockNotAvailable = '55P03';
+
+/** Names that a backup may have made, complete or not. */
+const ourNames = /^(manifest\.json|(log|tables|keys)\/[A-Za-z0-9_.-]+)$/;
+
+export interface BackupOptions {
+  readonly log: EventLog;
+  /** A session of its own, not of a transaction pooler. */
+  readonly client: Client;
+  /** Whose keys are backed up; null: none. */
+  readonly keysOf: string | null;
+  readonly store: BackupStore;
+  /** Of Cool Mint. */
+  readonly version: string;
+  readonly now: () => Date;
+  /** Of text in a part of the log, in bytes; tests make it small. */
+  readonly partBytes?: number;
+  /** Ends it between two parts. */
+  readonly signal: AbortSignal;
+  /** Events that the backup holds, and how far it is, from 0 to 1. */
+  readonly onProgress: (events: number, fraction: number) => void;
+}
+
+export interface BackupResult {
+  /** Events that the place held before, also by a backup that was cut. */
+  readonly before: number;
+  readonly events: number;
+  /** Of the last event; null where there is none. */
+  readonly position: Position | null;
+  /** The greatest recordedAt. */
+  readonly time: string | null;
+  /** Rows of tables that are not in the log. */
+  readonly rows: number;
+  readonly keys: boolean;
+  /** Of all its files, compressed. */
+  readonly bytes: number;
+  /** Whether files of earlier backups could not be taken away. */
+  readonly leftBehind: boolean;
+}
+
+/** Throws BackupRefused where the place holds something else, or another backup is under way. */
+export async function createBackup(options: BackupOptions): Promise<BackupResult> {
+  const { client } = options;
+  try {
+    // The session of one that was just killed may hold it for a moment.
+    await client.query("set lock_timeout = '3s'");
+    await client.query('select pg_advisory_lock($1)', [lockKey]);
+    await client.query('reset lock_timeout');
+  } catch (error) {
+    if ((error as { code?: string }).code !== lockNotAvailable) throw error;
+    throw new BackupRefused('Another backup of this installation is under way. Wait until it has ended.');
+  }
+  try {
+    return await backUp(options);
+  } finally {
+    // A session that was cut has let go of it.
+    await client.query('select pg_advisory_unlock($1)', [lockKey]).catch(() => undefined);
+  }
+}
+
+async function backUp(options: BackupOptions): Promise<BackupResult> {
+  const { log, client, keysOf, store, version, now, partBytes = maxPartBytes, signal, onProgress } = options;
+  const unknown = undecided((await columnsOfAll(client)).keys());
+  if (unknown.length > 0)
+    throw new BackupRefused(
+      `This version of Cool Mint does not know ${unknown.join(', ')}. Back up with the version that the service has.`,
+    );
+
+  const there = await store.list();
+  const present = await logThere(store, there, log);
+  const adopted = await adoptParts(store, there, present, signal);
+  if (adopted.events > 0) await checkSameLog(log, adopted);
+
+  const tablesBefore = await writeTables(
+    client,
+    store,
+    rowsTables.filter(({ read }) => read === 'before'),
+    signal,
+  );
+  const head = await log.head();
+  const backedUp = await backUpLog({ log, store, from: adopted, head, partBytes, signal, onProgress });
+  const tablesAfter = await writeTables(
+    client,
+    store,
+    rowsTables.filter(({ read }) => read === 'after'),
+    signal,
+  );
+  const content: Manifest = {
+    format: formatVersion,
+    version,
+    createdAt: now().toISOString(),
+    log: backedUp,
+    tables: [...tablesBefore, ...tablesAfter],
+    keys: keysOf === null ? [] : await writeKeys(store, keysOf),
+  };
+  signal.throwIfAborted();
+  await store.write(manifestName, Buffer.from(manifestText(content)));
+  const leftBehind = !(await removeOthers(store, content));
+  return {
+    before: adopted.events,
+    events: backedUp.events,
+    position: backedUp.events > 0 ? endOf(backedUp) : null,
+    time: backedUp.parts.at(-1)?.time ?? null,
+    rows: content.tables.reduce((sum, { rows }) => sum + rows, 0),
+    keys: content.keys.length > 0,
+    bytes: filesOf(content).reduce((sum, { bytes }) => sum + bytes, 0),
+    leftBehind,
+  };
+}
+
+/** What the complete backup that is there holds of this log; nothing where there is none. */
+async function logThere(store: BackupStore, there: readonly StoredFile[], log: EventLog): Promise<BackedUpLog> {
+  const bytes = await store.read(manifestName);
+  if (bytes === null) {
+    const foreign = there.find(({ name }) => !ourNames.test(name));
+    if (foreign)
+      throw new BackupRefused(
+        `${store.place} is neither empty nor a backup: it holds ${foreign.name}. Choose an empty place.`,
+      );
+    return { id: log.id, start: log.start, position: log.start, events: 0, lastEvent: null, parts: [] };
+  }
+  const content = parseManifest(bytes);
+  if (content.log.id !== log.id)
+    throw new BackupRefused(
+      `${store.place} holds a backup of another event log (${content.log.id}; this one is ${log.id}). Choose an empty place: a log that was restored or moved is another one.`,
+    );
+  const sizes = new Map(there.map(({ name, bytes }) => [name, bytes]));
+  const damaged = content.log.parts.find(({ name, bytes }) => sizes.get(name) !== bytes);
+  if (damaged)
+    throw new BackupRefused(
+      `${damaged.name} is ${sizes.has(damaged.name) ? 'not as it was written' : 'missing'}, so the backup in ${store.place} cannot be gone on with. Choose an empty place.`,
+    );
+  return content.log;
+}
+
+/** The same id is no proof: a database that was set back by its own tools keeps it. */
+async function checkSameLog(log: EventLog, backedUp: BackedUpLog): Promise<void> {
+  const end = endOf(backedUp);
+  const event = end > (await log.head()) ? null : await log.readAt(end);
+  if (event?.id !== backedUp.lastEvent)
+    throw new BackupRefused(
+      `The backup holds events that the log has not, or has others in their place, at ${end}: the log was set back since. Choose an empty place, and keep this backup until you are sure that you do not need it.`,
+    );
+}
+
+/** Adds all events up to `head`, one part after another. */
+async function backUpLog({
+  log,
+  store,
+  from,
+  head,
+  partBytes,
+  signal,
+  onProgress,
+}: {
+  readonly log: EventLog;
+  readonly store: BackupStore;
+  readonly from: BackedUpLog;
+  readonly head: Position;
+  readonly partBytes: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: BackupOptions['onProgress'];
+}): Promise<BackedUpLog> {
+  let backedUp = from;
+  let events: RecordedEvent[] = [];
+  let lines: string[] = [];
+  let size = 0;
+  const flush = async () => {
+    signal.throwIfAborted();
+    if (events.length > 0) backedUp = await addPart(store, backedUp, events, lines);
+    [events, lines, size] = [[], [], 0];
+  };
+  if (from.position < head)
+    for await (const page of pagesOf(log, from.position, signal)) {
+      for (const event of page.events) {
+        if (event.position > head) break;
+        const line = lineOf(event);
+        events.push(event);
+        lines.push(line);
+        size += Buffer.byteLength(line) + 1;
+        if (size >= partBytes) await flush();
+      }
+      onProgress(backedUp.events + events.length, fractionOf(page.position, head) ?? 1);
+      if (page.position >= head) break;
+    }
+  await flush();
+  return { ...backedUp, position: head > backedUp.position ? head : backedUp.position };
+}
+
+/** False where the store does not let us: some keep everything, on purpose. */
+async function removeOthers(store: BackupStore, content: Manifest): Promise<boolean> {
+  const named = new Set([manifestName, ...filesOf(content).map(({ name }) => name)]);
+  try {
+    for (const { name } of await store.list()) if (!named.has(name) && ourNames.test(name)) await store.remove(name);
+    return true;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return false;
+    throw error;
+  }
+}

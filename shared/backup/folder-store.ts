@@ -1,0 +1,84 @@
+/** A backup in a folder. For its owner only: it holds personal data, and the key that signs tokens. */
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/backup/store.ts';
+
+/** One file at a time is written; what a cut left here is overwritten. */
+const unfinished = '.unfinished';
+
+export function folderStore(given: string): BackupStore {
+  const folder = path.resolve(given);
+  const fileOf = (name: string) => path.join(folder, ...name.split('/'));
+  return {
+    place: folder,
+
+    list: () =>
+      explained(folder, async () => {
+        const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(ifThere);
+        const files: StoredFile[] = [];
+        for (const entry of entries ?? []) {
+          const file = path.join(entry.parentPath, entry.name);
+          const name = path.relative(folder, file).split(path.sep).join('/');
+          if (!entry.isDirectory() && name !== unfinished) files.push({ name, bytes: (await stat(file)).size });
+        }
+        return files;
+      }),
+
+    read: (name) => explained(folder, () => readFile(fileOf(name)).catch(ifThere)),
+
+    write: (name, bytes) =>
+      explained(folder, async () => {
+        const file = fileOf(name);
+        await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+        const temporary = path.join(folder, unfinished);
+        const handle = await open(temporary, 'w', 0o600);
+        try {
+          await handle.writeFile(bytes);
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        await rename(temporary, file);
+        await syncFolder(path.dirname(file));
+      }),
+
+    remove: (name) => explained(folder, () => rm(fileOf(name), { force: true })),
+
+    close: () => undefined,
+  };
+}
+
+function ifThere(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open a folder to sync it, and needs not.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOTDIR: 'it is no folder',
+  EACCES: 'this user has no right to it',
+  EPERM: 'this user has no right to it',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+};
+
+async function explained<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new StoreUnavailable(`The folder ${folder} cannot be used: ${reasons[code] ?? code}.`, { cause: error });
+  }
+}
