@@ -15,7 +15,7 @@ import {
 } from './support/import-files.ts';
 import { expectProblem } from './support/problem.ts';
 import { ids } from './support/source-data.ts';
-import { type System, startSystem } from './support/system.ts';
+import { isBehindGateway, type System, startSystem } from './support/system.ts';
 
 let system: System;
 let api: Api;
@@ -228,35 +228,39 @@ describe('a part', () => {
     expect((await api.ok(complete(run))).body.totals).toEqual({ ...nothing, received: 12, recorded: 12 });
   });
 
-  test('that is refused while it still arrives leaves its connection fit for the next request', async () => {
-    const run = await begin();
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const send = (method: string, path: string, body?: Buffer) =>
-      new Promise<{ status: number; port: number }>((resolve, reject) => {
-        const headers = {
-          Authorization: `Bearer ${api.token}`,
-          ...(body ? { 'Content-Type': 'text/csv', 'Content-Length': body.length } : {}),
-        };
-        const sent = request(`${system.machine.url}/api/v1${path}`, { agent, method, headers }, (response) => {
-          response
-            .resume()
-            .once('end', () =>
-              resolve({ status: response.statusCode as number, port: sent.socket?.localPort as number }),
-            );
+  // Of the service's own connections: a gateway closes one whose body it did not read to its end.
+  test.skipIf(isBehindGateway())(
+    'that is refused while it still arrives leaves its connection fit for the next request',
+    async () => {
+      const run = await begin();
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const send = (method: string, path: string, body?: Buffer) =>
+        new Promise<{ status: number; port: number }>((resolve, reject) => {
+          const headers = {
+            Authorization: `Bearer ${api.token}`,
+            ...(body ? { 'Content-Type': 'text/csv', 'Content-Length': body.length } : {}),
+          };
+          const sent = request(`${system.machine.url}/api/v1${path}`, { agent, method, headers }, (response) => {
+            response
+              .resume()
+              .once('end', () =>
+                resolve({ status: response.statusCode as number, port: sent.socket?.localPort as number }),
+              );
+          });
+          sent.once('error', reject).end(body);
         });
-        sent.once('error', reject).end(body);
-      });
-    // Far more than the buffers of a connection hold.
-    const refused = await send(
-      'PUT',
-      `/sync-runs/${run}/parts/1?object=Task`,
-      Buffer.concat([Buffer.from('Name\n'), Buffer.alloc(16_000_000, 'x\n')]),
-    );
-    expect(refused.status).toBe(422);
-    const next = await send('GET', `/sync-runs/${run}`);
-    expect(next).toEqual({ status: 200, port: refused.port });
-    agent.destroy();
-  });
+      // Far more than the buffers of a connection hold.
+      const refused = await send(
+        'PUT',
+        `/sync-runs/${run}/parts/1?object=Task`,
+        Buffer.concat([Buffer.from('Name\n'), Buffer.alloc(16_000_000, 'x\n')]),
+      );
+      expect(refused.status).toBe(422);
+      const next = await send('GET', `/sync-runs/${run}`);
+      expect(next).toEqual({ status: 200, port: refused.port });
+      agent.destroy();
+    },
+  );
 
   test('with records that are wrong in every way rejects these one by one, with line and reason, and takes the others', async () => {
     const good = csvOf(rowsOf(3)).split('\n');

@@ -7,7 +7,7 @@ import { csvOf, importFiles, ndjsonOf } from './support/import-files.ts';
 import { expectProblem } from './support/problem.ts';
 import { describedRoutes, nameOf } from './support/routes.ts';
 import { ids } from './support/source-data.ts';
-import { type System, startSystem } from './support/system.ts';
+import { isBehindGateway, type System, startSystem } from './support/system.ts';
 
 let system: System;
 let api: Api;
@@ -545,7 +545,7 @@ describe('the description of the interface', () => {
   test('is whole: every route has a summary, a group, its parameters, its answers, and no reference leads nowhere', async () => {
     const document = (await api.get('/api/openapi.json')).body;
     expect(document.openapi).toBe('3.1.0');
-    expect(document.info).toMatchObject({ title: 'Cool Mint', version: '0.0.0-test' });
+    expect(document.info).toMatchObject({ title: 'Cool Mint', version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
     const routes = await describedRoutes(system.machine.url);
     const names = routes.map((route) => nameOf(route));
     expect(new Set(names).size).toBe(names.length);
@@ -579,26 +579,31 @@ test('nothing of all this was an error of ours', () => {
   expect(system.errors.filter((line) => line.err)).toEqual([]);
 });
 
-test('a stop answers what is under way and does not wait for connections that are kept alive', {
-  timeout: 30_000,
-}, async () => {
-  const stopping = await startSystem();
-  const client = await stopping.api('stop');
-  const far = `${stopping.machine.log.id}-00000000ffffffff`;
-  let answered = false;
-  const slow = client.get('/activities', { 'Cool-Mint-Min-Position': far, Prefer: 'wait=1' }).then((answer) => {
-    answered = true;
-    return answer;
-  });
-  // Under way once the server has a connection that is busy.
-  await expect
-    .poll(
-      () => new Promise((resolve) => stopping.machine.app?.server.getConnections((_error, count) => resolve(count))),
-    )
-    .toBeGreaterThan(0);
-  const began = performance.now();
-  await stopping[Symbol.asyncDispose]();
-  expect(performance.now() - began).toBeLessThan(10_000);
-  expect(answered).toBe(true);
-  expect((await slow).status).toBe(503);
-});
+// Of a process whose connections are looked at from inside.
+test.skipIf(isBehindGateway())(
+  'a stop answers what is under way and does not wait for connections that are kept alive',
+  {
+    timeout: 30_000,
+  },
+  async () => {
+    const stopping = await startSystem();
+    const client = await stopping.api('stop');
+    const far = `${stopping.machine.log.id}-00000000ffffffff`;
+    let answered = false;
+    const slow = client.get('/activities', { 'Cool-Mint-Min-Position': far, Prefer: 'wait=1' }).then((answer) => {
+      answered = true;
+      return answer;
+    });
+    // Under way once the server has a connection that is busy.
+    await expect
+      .poll(
+        () => new Promise((resolve) => stopping.machine.app?.server.getConnections((_error, count) => resolve(count))),
+      )
+      .toBeGreaterThan(0);
+    const began = performance.now();
+    await stopping[Symbol.asyncDispose]();
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(answered).toBe(true);
+    expect((await slow).status).toBe(503);
+  },
+);

@@ -25,7 +25,7 @@ import { connectEventLog } from '#shared/event-log/connect.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { parseConnectionString } from '#shared/event-log/eventstoredb/connection-string.ts';
 import { createAdminApp, type Health } from '#shared/http/admin-app.ts';
-import { addApiDescription, addApiDocs } from '#shared/http/api-docs.ts';
+import { addApiDocs, describeInterface } from '#shared/http/api-docs.ts';
 import { type App, createApp } from '#shared/http/app.ts';
 import { checkDatabase } from '#shared/postgres/check-database.ts';
 import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
@@ -148,11 +148,19 @@ export async function startService({
     const publicKeyFile =
       config.AUTH_PUBLIC_KEY_FILE ?? (config.AUTH_JWKS_URL ? undefined : await ensureLocalIssuer(config.DATA_DIR));
     const verifyToken = await tokenVerifier({ jwksUrl: config.AUTH_JWKS_URL, publicKeyFile });
-    const made = createApp({ verifyToken, logger });
-    await addApiDescription(made, version);
-    if (is('commands')) addCommands(made, { pool, log, readModel, runtime });
-    if (is('queries')) addQueries(made, { log, readModel, cache, runtime });
-    await addApiDocs(made);
+    const addRoutes = (to: App, which: readonly Role[]) => {
+      if (which.includes('commands')) addCommands(to, { pool, log, readModel, runtime });
+      if (which.includes('queries')) addQueries(to, { log, readModel, cache, runtime });
+    };
+    const whole = await describeInterface(version, logger, (all) => addRoutes(all, allRoles));
+    const made = createApp({
+      verifyToken,
+      logger,
+      trustedProxies: config.TRUSTED_PROXIES,
+      interfaceRoutes: whole.routes,
+    });
+    addRoutes(made, roles);
+    await addApiDocs(made, whole.document);
     if (projector) addHomePage(made, { version, projector });
     return made;
   }

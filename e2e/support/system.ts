@@ -1,23 +1,50 @@
-/** The whole system in this process, on a database of its own, and on the event log that the run of the tests is about. */
+/**
+ * The whole system, on a database of its own, and on the event log that the run of the tests is about: in this process, or
+ * where the run is about the gateway as processes behind it.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
+import { inject } from 'vitest';
 import { startConfig } from '#cli/start/config.ts';
-import { type Service, startService } from '#cli/start/start-service.ts';
-import type { RecordedEvent } from '#shared/event-log/event-log.ts';
+import { startService } from '#cli/start/start-service.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import type { App } from '#shared/http/app.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { readLog } from '#shared/testing/read-log.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { type TestEventStore, testEventStore } from '#shared/testing/test-event-store.ts';
 import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { type Api, createApi, type Json, type Who } from './api.ts';
+import { startBehindGateway } from './behind-gateway.ts';
 import { type ReadModelRows, readModelRows } from './read-model-rows.ts';
 import { settled } from './settled.ts';
 
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** True where the run is about the services as processes behind the gateway. */
+    gateway: boolean;
+  }
+}
+
+export const isBehindGateway = (): boolean => inject('gateway') === true;
+
+/** What tests need of it, wherever it runs. */
+export interface Machine extends AsyncDisposable {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly log: EventLog;
+  /** Null where it is another process. */
+  readonly app: App | null;
+  /** Lines that were logged as an error. */
+  readonly errors: readonly Json[];
+}
+
 export interface System extends AsyncDisposable {
-  readonly machine: Service;
+  readonly machine: Machine;
   readonly database: TestDatabase;
   readonly dataDir: string;
   /** Lines that were logged as an error. */
@@ -54,8 +81,6 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   stack.defer(() => database.drop());
   const dataDir = await mkdtemp(path.join(tmpdir(), 'cool-mint-e2e-'));
   stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const errors: Json[] = [];
-  const logger = pino({ level: 'error', base: null }, { write: (line: string) => void errors.push(JSON.parse(line)) });
   let settings: Record<string, string> = {
     PORT: '0',
     ADMIN_PORT: '0',
@@ -69,8 +94,13 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
       : {}),
     ...options.env?.(database),
   };
-  const start = async () => {
+  const startHere = async (): Promise<Machine> => {
     const { pace, relayPace, runtime } = options;
+    const errors: Json[] = [];
+    const logger = pino(
+      { level: 'error', base: null },
+      { write: (line: string) => void errors.push(JSON.parse(line)) },
+    );
     const started = await startService({
       config: startConfig(settings),
       version: '0.0.0-test',
@@ -80,9 +110,12 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
       ...(runtime ? { runtime } : {}),
     });
     while (!(await fetch(`${started.adminUrl}/health/ready`)).ok) await wait(10);
-    return started;
+    const { url, pool, log, app } = started;
+    return { url, pool, log, app, errors, [Symbol.asyncDispose]: () => started[Symbol.asyncDispose]() };
   };
+  const start = isBehindGateway() ? () => startBehindGateway(dataDir, settings) : startHere;
   let machine = await start();
+  const before: Json[] = [];
   stack.defer(() => machine[Symbol.asyncDispose]());
   const owned = stack.move();
 
@@ -92,13 +125,16 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
     },
     database,
     dataDir,
-    errors,
+    get errors() {
+      return [...before, ...machine.errors];
+    },
     api: (who) => createApi(machine.url, dataDir, typeof who === 'string' ? { tenant: who } : who),
     settle: async (position) => settled(machine.pool, position ?? (await machine.log.head())),
     rows: () => readModelRows(machine.pool),
     events: () => readLog(machine.log),
     async restart(env = {}) {
       await machine[Symbol.asyncDispose]();
+      before.push(...machine.errors);
       settings = { ...settings, ...env };
       machine = await start();
     },

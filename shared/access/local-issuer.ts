@@ -1,31 +1,69 @@
 /** The issuer of one machine: a key pair under the data folder, made once; whoever can read it may sign. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createPublicKey, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { exportPKCS8, exportSPKI, generateKeyPair, importPKCS8, SignJWT } from 'jose';
+import { exportPKCS8, generateKeyPair, importPKCS8, SignJWT } from 'jose';
 import { permission } from '#shared/access/permissions.ts';
 import { tokenAudience } from '#shared/access/verify-token.ts';
 
 const algorithm = 'ES256';
-const files = (dataDir: string) => ({
+/** Where its keys are: PEM, the private one readable for its owner only. */
+export const issuerFiles = (dataDir: string) => ({
   privateKey: path.join(dataDir, 'issuer', 'private-key.pem'),
   publicKey: path.join(dataDir, 'issuer', 'public-key.pem'),
 });
 
-/** Makes the key pair where there is none. Answers the file of the public key. */
+/**
+ * Makes the key pair where there is none. Answers the file of the public key. Several processes may start on one folder
+ * at once: one private key wins, and the public key is always made of the one that stands.
+ */
 export async function ensureLocalIssuer(dataDir: string): Promise<string> {
-  const { privateKey, publicKey } = files(dataDir);
+  const { privateKey, publicKey } = issuerFiles(dataDir);
+  const stands = await readIfThere(privateKey);
+  const key = stands ?? (await placePrivateKey(privateKey, await makePrivateKey()));
+  const wanted = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string;
+  // Compared as keys: it may have been written by another program, and the folder may be read-only.
+  const told = await readIfThere(publicKey);
+  if (told !== null && createPublicKey(told).export({ type: 'spki', format: 'pem' }) === wanted) return publicKey;
+  const made = `${publicKey}.${randomUUID()}`;
+  await writeFile(made, wanted, { mode: 0o644 });
+  await rename(made, publicKey);
+  return publicKey;
+}
+
+async function makePrivateKey(): Promise<string> {
+  const pair = await generateKeyPair(algorithm, { extractable: true });
+  return exportPKCS8(pair.privateKey);
+}
+
+/** Puts a private key in place that was kept elsewhere, PEM, where there is none yet. */
+export async function placeLocalIssuer(dataDir: string, privateKey: Uint8Array): Promise<void> {
+  await placePrivateKey(issuerFiles(dataDir).privateKey, privateKey);
+  await ensureLocalIssuer(dataDir);
+}
+
+/** Answers the key that stands afterwards, which may be another process's. */
+async function placePrivateKey(file: string, pem: string | Uint8Array): Promise<string> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const made = `${file}.${randomUUID()}`;
+  await writeFile(made, pem, { mode: 0o600 });
   try {
-    await readFile(privateKey);
-    await readFile(publicKey);
-    return publicKey;
-  } catch {
-    const pair = await generateKeyPair(algorithm, { extractable: true });
-    await mkdir(path.dirname(privateKey), { recursive: true, mode: 0o700 });
-    // The private key last, by rename: it stands only where its public key does.
-    await writeFile(publicKey, await exportSPKI(pair.publicKey), { mode: 0o644 });
-    await writeFile(`${privateKey}.new`, await exportPKCS8(pair.privateKey), { mode: 0o600 });
-    await rename(`${privateKey}.new`, privateKey);
-    return publicKey;
+    // Unlike a rename it never takes the place of what is there, and it appears whole.
+    await link(made, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(made);
+  }
+  return readFile(file, 'utf8');
+}
+
+async function readIfThere(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
   }
 }
 
@@ -40,7 +78,7 @@ export interface TokenRequest {
 
 /** Rejects with ENOENT where the folder has no issuer yet. */
 export async function issueToken(dataDir: string, request: TokenRequest): Promise<string> {
-  const key = await importPKCS8(await readFile(files(dataDir).privateKey, 'utf8'), algorithm);
+  const key = await importPKCS8(await readFile(issuerFiles(dataDir).privateKey, 'utf8'), algorithm);
   return new SignJWT({
     tenant: request.tenant,
     permissions: request.permissions ?? permission.options,

@@ -59,9 +59,22 @@ const requestSeconds = new Histogram({
 /** JSON bodies: 10,000 ids with revisions stay below it. Streamed parts of sync runs have no limit. */
 const bodyLimit = 2 * 1024 * 1024;
 
-export function createApp(options: { readonly verifyToken: VerifyToken; readonly logger: FastifyBaseLogger }): App {
+/** An address, and what may be done there. */
+export type KnownRoute = Pick<RouteOptions, 'method' | 'url'>;
+
+export interface AppOptions {
+  readonly verifyToken: VerifyToken;
+  readonly logger: FastifyBaseLogger;
+  /** Addresses or networks of gateways: whom they name in X-Forwarded-For is who calls. None where it is absent. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** The whole interface, of which this app may be a part: what is asked with a wrong method is told the right ones. */
+  readonly interfaceRoutes?: readonly KnownRoute[];
+}
+
+export function createApp(options: AppOptions): App {
   const app = fastify({
     loggerInstance: options.logger,
+    trustProxy: options.trustedProxies ? [...options.trustedProxies] : false,
     // Requests are told by the hook below, without query strings.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
@@ -94,7 +107,7 @@ export function createApp(options: { readonly verifyToken: VerifyToken; readonly
   app.removeContentTypeParser('text/plain');
   addTracing(app);
   addAccess(app, options.verifyToken);
-  addErrors(app, routes);
+  addErrors(app, options.interfaceRoutes ?? routes);
   addClosing(app);
   return app;
 }
@@ -175,14 +188,14 @@ function addAccess(app: App, verifyToken: VerifyToken): void {
 }
 
 /** The methods of the routes whose pattern fits a path. */
-function methodsAt(routes: readonly RouteOptions[], path: string): string[] {
+function methodsAt(routes: readonly KnownRoute[], path: string): string[] {
   const segments = path.split('/');
   const fits = (pattern: readonly string[]) =>
     pattern.length === segments.length && pattern.every((part, at) => part.startsWith(':') || part === segments[at]);
   return [...new Set(routes.filter(({ url }) => fits(url.split('/'))).flatMap(({ method }) => method))];
 }
 
-function addErrors(app: App, routes: readonly RouteOptions[]): void {
+function addErrors(app: App, routes: readonly KnownRoute[]): void {
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsAt(routes, request.url.split('?')[0] as string);
     if (methods.length > 0) reply.header('Allow', methods.join(', '));

