@@ -529,6 +529,35 @@ describe('a restore', () => {
     expect(await refusal(verify({ position: '0000000c-0000000000000001' }))).toContain('is no position of the log');
   });
 
+  test('has the plan of every append that was begun before its end, or nothing of it', async () => {
+    await record(3);
+    const other = await connected(database.url);
+    let begun: Promise<unknown> | undefined;
+    // As it is when the end is looked up, somebody plans an append and begins it.
+    const plan = async () => {
+      await other.query(
+        "insert into command.planned_appends (stream, tenant, expected) values ('selection-p', 'acme', -1)",
+      );
+      await log.append([{ stream: 'selection-p', expected: 'none', events: [newEvent('acme')] }]);
+    };
+    const waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    const head = async () => {
+      let done = false;
+      begun = plan().then(() => {
+        done = true;
+      });
+      await expect.poll(async () => done || (await client.query(waits)).rowCount === 1).toBe(true);
+      return log.head();
+    };
+    await backUp({ log: { ...log, head } });
+    await begun;
+    await other.end();
+    expect(await log.head()).not.toBe((await verify()).position);
+    const { content, events } = await verify();
+    const plans = content.tables.find(({ table }) => table === 'command.planned_appends')?.rows;
+    expect([events, plans]).toEqual([3, 0]);
+  });
+
   test('beside a database that was not lost keeps its rows, and lets leases say what the log says', async () => {
     await record(3);
     await origin('erased since');

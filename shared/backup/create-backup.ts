@@ -2,8 +2,8 @@
  * Backs up an installation that may be at work: the log up to where it ends now, and what is not in the log.
  *
  * 1. Look at what the place holds: nothing, or a backup of the same log, which this one goes on from.
- * 2. Rows that leave their table when the log has them; then the end of the log; then the log up to it, part by part;
- *    then the other rows, and the keys (tables.ts says why in this order).
+ * 2. The end of the log, and rows that leave their table when the log has them, at one moment; then the log up to there,
+ *    part by part; then the other rows, and the keys (tables.ts says why in this order).
  * 3. The manifest. Until it is written, the backup that was there before is whole.
  * 4. Take away what the manifest does not name: rows of earlier backups, so that what was erased goes from here too.
  *
@@ -93,29 +93,35 @@ export async function createBackup(options: BackupOptions): Promise<BackupResult
 
 async function backUp(options: BackupOptions): Promise<BackupResult> {
   const { log, client, keysOf, store, version, now, partBytes = maxPartBytes, signal, onProgress } = options;
-  const unknown = undecided((await columnsOfAll(client)).keys());
+  const there = await columnsOfAll(client);
+  const unknown = undecided(there.keys());
   if (unknown.length > 0)
     throw new BackupRefused(
       `This version of Cool Mint does not know ${unknown.join(', ')}. Back up with the version that the service has.`,
     );
 
-  const there = await store.list();
-  const present = await logThere(store, there, log);
-  const adopted = await adoptParts(store, there, present, signal);
+  const files = await store.list();
+  const present = await logThere(store, files, log);
+  const adopted = await adoptParts(store, files, present, signal);
   if (adopted.events > 0) await checkSameLog(log, adopted);
 
+  // One that is missing: the service is older, and has nothing in it.
+  const tables = rowsTables.filter(({ table }) => there.has(table));
+  let head = log.start;
   const tablesBefore = await writeTables(
     client,
     store,
-    rowsTables.filter(({ read }) => read === 'before'),
+    tables.filter(({ read }) => read === 'with the end of the log'),
     signal,
+    async () => {
+      head = await log.head();
+    },
   );
-  const head = await log.head();
   const backedUp = await backUpLog({ log, store, from: adopted, head, partBytes, signal, onProgress });
   const tablesAfter = await writeTables(
     client,
     store,
-    rowsTables.filter(({ read }) => read === 'after'),
+    tables.filter(({ read }) => read === 'after the log'),
     signal,
   );
   const content: Manifest = {

@@ -37,22 +37,34 @@ export function undecided(tables: Iterable<string>): string[] {
   });
 }
 
-/** Writes the rows of tables as they stand at one moment. */
+/** Nobody who writes to our tables takes longer, so whoever waits behind the lock waits no longer either. */
+const lockWait = '5s';
+
+/**
+ * Writes the rows of tables as they stand at one moment. `atThatMoment` is awaited while nobody can change them; it has to
+ * be quick.
+ */
 export async function writeTables(
   client: ClientBase,
   store: BackupStore,
   tables: readonly RowsTable[],
   signal: AbortSignal,
+  atThatMoment: () => Promise<void> = async () => undefined,
 ): Promise<BackedUpTable[]> {
-  await client.query("begin isolation level repeatable read read only; set local timezone to 'UTC'");
+  await client.query(
+    `begin isolation level repeatable read read only; set local timezone to 'UTC'; set local lock_timeout to '${lockWait}'`,
+  );
   try {
+    await client.query('savepoint unlocked');
+    await client.query(`lock table ${tables.map(({ table }) => table).join(', ')} in share mode`);
+    // The moment is that of the first query after the locks, and outlives them.
     const columns = await columnsOfAll(client);
+    await atThatMoment();
+    await client.query('rollback to savepoint unlocked');
     const written: BackedUpTable[] = [];
     for (const { table } of tables) {
-      // One that is missing: the service is older, and has nothing in it.
-      const ofTable = columns.get(table);
-      const names = ofTable?.map(({ name }) => name);
-      if (names) written.push(await writeTable(client, store, table, names, signal));
+      const names = (columns.get(table) as Column[]).map(({ name }) => name);
+      written.push(await writeTable(client, store, table, names, signal));
     }
     return written;
   } finally {

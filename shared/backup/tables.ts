@@ -12,10 +12,10 @@ export type TableDecision =
   | {
       readonly kind: 'rows';
       /**
-       * Whether its rows are read before the end of the log is looked up, or after all of it was read. Before: what
-       * has left the table meanwhile is in the log by then. After: what the log tells of is in the table by then.
+       * With the end of the log: its rows are those of the moment at which the log was cut, for they say what the log
+       * is still to get. After the log was read: what the log tells of is in the table by then.
        */
-      readonly read: 'before' | 'after';
+      readonly read: 'with the end of the log' | 'after the log';
       /**
        * The column with the time of a row: where the log is restored only to a point in time, later rows are left out.
        * Null: then all rows are.
@@ -28,11 +28,11 @@ export const tableDecisions: Readonly<Record<string, TableDecision>> = {
   // A log that is restored is another one: positions of the old one must not fit.
   'event_log.log': { kind: 'own' },
   // Personal data, kept out of events so that it can be erased. Written before the append.
-  'command.request_origins': { kind: 'rows', read: 'after', time: 'at' },
+  'command.request_origins': { kind: 'rows', read: 'after the log', time: 'at' },
   // Appends that were planned and not completed: repeating them is harmless, losing them leaves a selection half filled.
-  // Before a point in time they were either completed or not begun.
-  'command.planned_appends': { kind: 'rows', read: 'before', time: null },
-  'command.planned_events': { kind: 'rows', read: 'before', time: null },
+  // Of a point in time before the backup nobody knows them: a selection that was being filled then stays so, and says it.
+  'command.planned_appends': { kind: 'rows', read: 'with the end of the log', time: null },
+  'command.planned_events': { kind: 'rows', read: 'with the end of the log', time: null },
   // Epochs, open runs and watermarks all stand in the log (sync-sources.ts), and have to agree with it to the event: a
   // watermark of a run that the log lacks would make its records old news.
   'command.sync_leases': { kind: 'remade' },
