@@ -237,7 +237,7 @@ async function ask(draw: ReturnType<typeof random>, last: { position: string }):
 }
 
 test(`${answersWanted} answers while catalog is rebuilt and swapped under concurrent commands are each what the log held at their own position`, {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   // What only a discarded selection holds is not selected.
   for (const tenant of tenants) {
