@@ -10,6 +10,7 @@ import { CliError } from '#cli/cli-error.ts';
 import { type Client, createClient } from '#cli/client.ts';
 import type { CliConfig } from '#cli/config.ts';
 import { issueToken, type TokenRequest } from '#shared/access/local-issuer.ts';
+import { withoutCredentials } from '#shared/errors/without-credentials.ts';
 import { systemTenant, tenantName } from '#shared/events/metadata.ts';
 
 export interface FoundService {
@@ -33,16 +34,13 @@ export async function findService(
   config: CliConfig,
   { tenant }: { readonly tenant?: string | undefined } = {},
 ): Promise<FoundService> {
-  const userAgent = `cool-mint-cli/${config.version}`;
+  const userAgent = userAgentOf(config);
   if (config.token !== null && tenant !== undefined)
     throw new CliError(
       '--tenant cannot be combined with MINT_TOKEN: the tenant is in the token. Leave --tenant out, or use a token of that tenant.',
     );
   if (config.url !== null) {
-    if (!URL.canParse(config.url) || !/^https?:/.test(config.url))
-      throw new CliError(
-        `MINT_URL is no http address: "${config.url}". Give the origin, such as http://127.0.0.1:3000.`,
-      );
+    checkUrl(config.url);
     if (config.token === null)
       throw new CliError(
         'MINT_URL is set, MINT_TOKEN is not. Set it to a token for that service; on its machine "npx cool-mint token" prints one.',
@@ -66,7 +64,22 @@ export async function findService(
   return { client, tenant: token === null ? wanted : tenantOfToken(token), adminUrl: adminUrl ?? null };
 }
 
-async function runningService(dataDir: string): Promise<z.infer<typeof serviceFile>> {
+export const userAgentOf = ({ version }: CliConfig): string => `cool-mint-cli/${version}`;
+
+export function checkUrl(url: string): void {
+  if (!URL.canParse(url) || !/^https?:/.test(url))
+    throw new CliError(
+      `MINT_URL is no http address: "${withoutCredentials(url)}". Give the origin, such as http://127.0.0.1:3000.`,
+    );
+  // Nothing of a password, well written or not, is shown.
+  if (/[@?#]/.test(url))
+    throw new CliError(
+      'MINT_URL has an @, ? or # in it, which means nothing here. Give the origin, and a token in MINT_TOKEN.',
+    );
+}
+
+/** What the service of this data folder left about itself. Throws a CliError where it does not run. */
+export async function runningService(dataDir: string): Promise<z.infer<typeof serviceFile>> {
   let text: string;
   try {
     text = await readFile(path.join(dataDir, 'service.json'), 'utf8');

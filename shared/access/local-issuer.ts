@@ -1,6 +1,6 @@
 /** The issuer of one machine: a key pair under the data folder, made once; whoever can read it may sign. */
 import { createPublicKey, randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportPKCS8, generateKeyPair, importPKCS8, SignJWT } from 'jose';
 import { permission } from '#shared/access/permissions.ts';
@@ -21,15 +21,32 @@ export async function ensureLocalIssuer(dataDir: string): Promise<string> {
   const { privateKey, publicKey } = issuerFiles(dataDir);
   const stands = await readIfThere(privateKey);
   const key = stands ?? (await placePrivateKey(privateKey, await makePrivateKey()));
-  const wanted = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string;
+  const wanted = spkiOf(key);
   // Compared as keys: it may have been written by another program, and the folder may be read-only.
   const told = await readIfThere(publicKey);
-  if (told !== null && createPublicKey(told).export({ type: 'spki', format: 'pem' }) === wanted) return publicKey;
+  if (told !== null && spkiOf(told) === wanted) return publicKey;
   const made = `${publicKey}.${randomUUID()}`;
   await writeFile(made, wanted, { mode: 0o644 });
   await rename(made, publicKey);
   return publicKey;
 }
+
+/** Whether the pair stands and belongs together; changes nothing. Rejects where a file cannot be read or holds no key. */
+export async function localIssuerState(
+  dataDir: string,
+): Promise<{ readonly pair: 'missing' | 'whole' | 'no public key' | 'of two keys'; readonly mode: number }> {
+  const { privateKey, publicKey } = issuerFiles(dataDir);
+  const stands = await readIfThere(privateKey);
+  if (stands === null) return { pair: 'missing', mode: 0 };
+  const [wanted, { mode: all }] = [spkiOf(stands), await stat(privateKey)];
+  const mode = all & 0o777;
+  const told = await readIfThere(publicKey);
+  if (told === null) return { pair: 'no public key', mode };
+  return { pair: spkiOf(told) === wanted ? 'whole' : 'of two keys', mode };
+}
+
+/** Of a private or a public key, so that they can be compared whoever wrote them. */
+const spkiOf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' }) as string;
 
 async function makePrivateKey(): Promise<string> {
   const pair = await generateKeyPair(algorithm, { extractable: true });

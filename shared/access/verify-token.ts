@@ -9,6 +9,15 @@ import { systemTenant, tenantName } from '#shared/events/metadata.ts';
 export const tokenAudience = 'cool-mint';
 const algorithms = ['ES256', 'EdDSA', 'RS256'];
 
+/** What of a JWKS can check tokens of ours. https://www.rfc-editor.org/rfc/rfc7517 */
+const usableKey = z.union([
+  z.looseObject({ kty: z.literal('EC'), crv: z.literal('P-256') }),
+  z.looseObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519') }),
+  z.looseObject({ kty: z.literal('RSA') }),
+]);
+export const verifies = (key: unknown): boolean =>
+  usableKey.safeParse(key).success && (key as { use?: unknown }).use !== 'enc';
+
 const claims = z.object({
   sub: z.string().min(1).max(200),
   tenant: tenantName.refine((tenant) => tenant !== systemTenant, { error: 'the tenant "system" is reserved' }),

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { withoutCredentials } from '#shared/errors/without-credentials.ts';
 
 const leastVersion = 15;
 
@@ -9,25 +10,33 @@ export interface DatabaseUrls {
   readonly DATABASE_DIRECT_URL?: string | undefined;
 }
 
+export interface FoundDatabase extends Seen {
+  /** DATABASE_DIRECT_URL leads to a pooler, too: right only where that gives each client a session of its own. */
+  readonly directPooled: boolean;
+}
+
 /** Throws a SetupError that names the setting where the configured database cannot be used. */
-export async function checkDatabase({ DATABASE_URL, DATABASE_DIRECT_URL }: DatabaseUrls): Promise<void> {
+export async function checkDatabase({ DATABASE_URL, DATABASE_DIRECT_URL }: DatabaseUrls): Promise<FoundDatabase> {
   const seen = await look(DATABASE_URL, 'DATABASE_URL');
   if (DATABASE_DIRECT_URL === undefined) {
     if (seen.pooled)
       throw new SetupError(
         `DATABASE_URL: a connection pooler answers at ${seen.place}. Set DATABASE_DIRECT_URL to the Postgres behind it: notifications and migrations need a session of their own.`,
       );
-    return;
+    return { ...seen, directPooled: false };
   }
   const direct = await look(DATABASE_DIRECT_URL, 'DATABASE_DIRECT_URL');
   if (direct.database !== seen.database)
     throw new SetupError(
       `DATABASE_DIRECT_URL: ${direct.place} is another database than the one that DATABASE_URL leads to (${seen.place}). Both must lead to the same.`,
     );
+  return { ...seen, directPooled: direct.pooled };
 }
 
 interface Seen {
+  /** Without credentials. */
   readonly place: string;
+  readonly version: number;
   /** What answers is not the process that the session was said to have: somebody stands between. */
   readonly pooled: boolean;
   /** Which database of which server. */
@@ -43,7 +52,8 @@ async function look(databaseUrl: string, setting: keyof DatabaseUrls): Promise<S
       `${setting} is no URL of a Postgres database. It looks like postgres://user:password@host:5432/database.`,
     );
   }
-  const place = `${client.host}:${client.port}/${client.database}`;
+  // Of a URL that lacks a slash everything is taken for the name of a database.
+  const place = withoutCredentials(`${client.host}:${client.port}/${client.database}`);
   try {
     await client.connect();
     const answer = await client.query<{ version: number; pid: number; database: string }>(
@@ -54,7 +64,7 @@ async function look(databaseUrl: string, setting: keyof DatabaseUrls): Promise<S
     const { version = 0, pid, database = '' } = answer.rows[0] ?? {};
     if (version < leastVersion)
       throw new SetupError(`${setting}: ${place} is Postgres ${version}; ${leastVersion} or newer is needed.`);
-    return { place, pooled: client.processID !== pid, database };
+    return { place, version, pooled: client.processID !== pid, database };
   } catch (error) {
     if (error instanceof SetupError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;

@@ -1,7 +1,7 @@
 /** Clients of ioredis that do nothing by themselves: no queue while away, no sending again, no print, no thrown event. */
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '#shared/cache/redis/address.ts';
-import { TimedOut, within } from '#shared/cache/redis/within.ts';
+import { TimedOut, within } from '#shared/runtime/within.ts';
 
 const connectMilliseconds = 1_000;
 /** One that takes longer to say that it is there is no help as a cache. */

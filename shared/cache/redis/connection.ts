@@ -6,8 +6,8 @@ import type { RedisAddress } from '#shared/cache/redis/address.ts';
 import { type BreakerState, breaker } from '#shared/cache/redis/breaker.ts';
 import { connectedClient } from '#shared/cache/redis/client.ts';
 import type { FirstConnection } from '#shared/cache/redis/first-connection.ts';
-import { TimedOut, within } from '#shared/cache/redis/within.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
+import { TimedOut, within } from '#shared/runtime/within.ts';
 
 const breakerNumbers: Record<BreakerState, number> = { closed: 0, 'half-open': 1, open: 2 };
 /** A server that refuses a kind of command refuses each; the log need not have all. */

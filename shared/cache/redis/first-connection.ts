@@ -8,8 +8,9 @@ import { connect as connectTls } from 'node:tls';
 import type { Redis } from 'ioredis';
 import type { RedisAddress } from '#shared/cache/redis/address.ts';
 import { connectedClient } from '#shared/cache/redis/client.ts';
-import { within } from '#shared/cache/redis/within.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { tlsProblem } from '#shared/errors/tls-problem.ts';
+import { within } from '#shared/runtime/within.ts';
 
 const trialMilliseconds = 1_000;
 
@@ -23,9 +24,6 @@ const refusals: readonly (readonly [RegExp, string])[] = [
   [/^READONLY/, 'is a replica, which takes no writes; name the primary in REDIS_URL'],
   [/^DENIED/, 'is in protected mode, and this is another machine; give Redis a password and put it into REDIS_URL'],
 ];
-
-/** Codes of Node and OpenSSL for a certificate that is not accepted. */
-const certificate = /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|ALTNAME/;
 
 /** Whether the port speaks TLS, whatever its certificate. */
 async function speaksTls({ host, port }: RedisAddress): Promise<boolean> {
@@ -64,12 +62,8 @@ async function explain(address: RedisAddress, error: NodeJS.ErrnoException): Pro
     );
   };
   for (const [pattern, what] of refusals) if (pattern.test(error.message)) refuse(what);
-  if (address.tls && certificate.test(error.code ?? ''))
-    refuse(
-      /ALTNAME/.test(error.code ?? '')
-        ? 'has a certificate for another host name; use the name that the certificate has'
-        : `has a certificate that is not known here (${error.code}); name the file of its authority in REDIS_TLS_CA_FILE`,
-    );
+  const certificate = address.tls ? tlsProblem(error, 'Name the file of its authority in REDIS_TLS_CA_FILE.') : null;
+  if (certificate) refuse(`cannot be used: ${certificate.slice(0, -1)}`);
   // A port that only closes or keeps silent: is it the other kind?
   if (address.tls && (await speaksPlainly(address))) refuse('does not speak TLS on this port; write redis://');
   if (!address.tls && (await speaksTls(address))) refuse('speaks TLS on this port; write rediss://');
@@ -78,14 +72,20 @@ async function explain(address: RedisAddress, error: NodeJS.ErrnoException): Pro
 /** A connection that answers, or why there is none at the moment. */
 export type FirstConnection = { readonly client: Redis } | { readonly client: null; readonly reason: string };
 
-export async function firstConnection(address: RedisAddress, prefix: string): Promise<FirstConnection> {
-  let client: Redis;
+/** Only connects; whether we may write is not tried. */
+export async function reach(address: RedisAddress): Promise<FirstConnection> {
   try {
-    client = await connectedClient(address);
+    return { client: await connectedClient(address) };
   } catch (error) {
     await explain(address, error as NodeJS.ErrnoException);
     return { client: null, reason: (error as Error).message };
   }
+}
+
+export async function firstConnection(address: RedisAddress, prefix: string): Promise<FirstConnection> {
+  const reached = await reach(address);
+  if (!reached.client) return reached;
+  const { client } = reached;
   try {
     await within(
       trialMilliseconds,
