@@ -26,7 +26,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'main',
-          include: ['{command-service,projector,query-service,shared,cli,e2e,scripts,bench,deploy}/**/*.test.ts'],
+          include: [
+            '{command-service,projector,query-service,shared,cli,e2e,scripts,bench,deploy,observability}/**/*.test.ts',
+          ],
           exclude: [...configDefaults.exclude, ...onEventStore, ...distributed, ...deployment],
           globalSetup: ['shared/testing/postgres-server.ts'],
         },

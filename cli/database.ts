@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 import type { StartConfig } from '#cli/start/config.ts';
+import { withoutCredentials } from '#shared/errors/without-credentials.ts';
 import { parseConnectionString } from '#shared/event-log/eventstoredb/connection-string.ts';
 import { checkDatabase } from '#shared/postgres/check-database.ts';
 import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
@@ -35,7 +36,7 @@ export async function openDatabase(config: StartConfig, logger: Logger): Promise
 export function databasePlace({ DATABASE_URL, DATA_DIR }: StartConfig): string {
   if (!DATABASE_URL) return `the embedded Postgres in ${path.join(DATA_DIR, 'postgres')}`;
   const { host, port, database } = new Client({ connectionString: DATABASE_URL });
-  return `Postgres at ${host}:${port}/${database}`;
+  return `Postgres at ${withoutCredentials(`${host}:${port}/${database}`)}`;
 }
 
 /** The same, of the EventStoreDB that EVENTSTORE_URL names. Throws a SetupError where that is no URL of one. */

@@ -21,6 +21,7 @@ const verbs = [
   'rebuild',
   'log',
   'status',
+  'doctor',
   'token',
 ];
 

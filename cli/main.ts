@@ -6,6 +6,7 @@ import { backupVerb } from '#cli/backup.ts';
 import { CliError } from '#cli/cli-error.ts';
 import { cliConfig } from '#cli/config.ts';
 import { demoVerb } from '#cli/demo.ts';
+import { doctorVerb } from '#cli/doctor.ts';
 import { exportVerb } from '#cli/export.ts';
 import { importVerb } from '#cli/import.ts';
 import { logVerb } from '#cli/log.ts';
@@ -64,6 +65,7 @@ for (const each of [
   auditVerb(),
   rebuildVerb(),
   statusVerb(),
+  doctorVerb(),
   tokenVerb(),
   logVerb(),
   backupVerb(),

@@ -9,6 +9,7 @@ import type { Pool } from 'pg';
 import type { Command } from '#command-service/command.ts';
 import type { Decision, Evolution } from '#command-service/decision.ts';
 import { eventMetadata } from '#command-service/event-metadata.ts';
+import { commandMetrics } from '#command-service/metrics.ts';
 import { appendableRuns, completePlannedAppend, planAppend } from '#command-service/planned-appends.ts';
 import { recordOrigin } from '#command-service/request-origins.ts';
 import { serialiseEvent, tooLarge } from '#shared/event-log/event-bytes.ts';
@@ -16,7 +17,7 @@ import type { EventLog, Expected, NewEvent } from '#shared/event-log/event-log.t
 import type { Position } from '#shared/event-log/position.ts';
 import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent } from '#shared/events/event.ts';
-import { commandEventId } from '#shared/events/stream-name.ts';
+import { categoryOf, commandEventId } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 
@@ -55,17 +56,29 @@ export function handleCommand<State, Resolved extends object>(
   command: Command,
   target: CommandTarget<State, Resolved>,
 ): Promise<Accepted<State> | Refusal> {
+  const category = categoryOf(target.stream);
+  const ended = commandMetrics.seconds.startTimer({ category });
   return inSpan('command', { 'cool_mint.command_id': command.id }, async () => {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const result = await attemptCommand(parts, command, target);
       if (result !== 'conflict') return result;
+      commandMetrics.conflicts.inc({ category });
     }
     return refuse(
       'too-many-conflicts',
       'Others keep changing it. Send it again unchanged, with the same Idempotency-Key.',
       { retryAfter: 1 },
     );
-  });
+  }).then(
+    (result) => {
+      ended({ outcome: result.outcome });
+      return result;
+    },
+    (error: unknown) => {
+      ended({ outcome: 'failed' });
+      throw error;
+    },
+  );
 }
 
 async function attemptCommand<State, Resolved extends object>(

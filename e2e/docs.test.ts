@@ -49,7 +49,7 @@ afterAll(async () => {
 const words = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? (plain as string));
 
-describe.each(['README.md', 'docs/getting-started.md', 'docs/cli.md'])(
+describe.each(['README.md', 'docs/getting-started.md', 'docs/cli.md', 'docs/upgrade.md', 'docs/troubleshooting.md'])(
   'the commands of %s, one after another, do what they say',
   async (document) => {
     const text = await readFile(path.join(projectRoot, document), 'utf8');

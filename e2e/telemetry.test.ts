@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SpanContext } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startConfig } from '#cli/start/config.ts';
 import { type Service, startService } from '#cli/start/start-service.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 import { streamName } from '#shared/events/stream-name.ts';
+import { createLogger } from '#shared/telemetry/logger.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 
 /** Spans that have ended, as far as this test looks at them. */
@@ -50,7 +50,7 @@ beforeAll(async () => {
     DATABASE_URL: database.url,
     LOG_LEVEL: 'debug',
   });
-  const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
+  const logger = createLogger('debug', false, { write: (line) => void logged.push(line) });
   machine = await startService({ config, version: 'test', logger });
   token = await issueToken(dataDir, { tenant: 'acme', actor: 'user-1', name: 'Ann Example', hours: 1 });
 });
@@ -101,6 +101,16 @@ describe('one trace', () => {
         )
         .map(({ attributes }) => (attributes as Record<string, unknown>)['projection.name']);
     await expect.poll(linked).toEqual(expect.arrayContaining(['catalog', 'audit']));
+  });
+
+  test('stands in the lines of the log of its request', async () => {
+    await openSelection();
+    const ofTrace = () =>
+      logged
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .filter((line) => line['trace_id'] === traceId)
+        .map(({ route, span_id: span }) => [route, span]);
+    await expect.poll(ofTrace).toContainEqual(['/api/v1/selections', expect.stringMatching(/^[0-9a-f]{16}$/)]);
   });
 
   test('batches of projections and queries have spans of their own', async () => {

@@ -23,6 +23,7 @@ import {
   liveGeneration,
   lockProjection,
 } from '#projector/generations.ts';
+import { rebuildMetrics } from '#projector/metrics.ts';
 import { type Projection, tablesOf } from '#projector/projection.ts';
 import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
 import { laterOf, type Position } from '#shared/event-log/position.ts';
@@ -187,8 +188,11 @@ async function rebuild(
   const { pool, log, logger, runtime } = parts;
   const { rebuildId } = request.data;
   const startedAt = runtime.now().getTime();
-  const note = (generation: number, events: number) =>
+  const labels = { projection: projection.name };
+  const note = (generation: number, events: number) => {
     rebuildProgress.set(projection.name, { rebuildId, generation, events, startedAt });
+    rebuildMetrics.events.set(labels, events);
+  };
   let events = 0;
   const finish = async (outcome: 'completed' | 'cancelled' | 'failed', error: string | null) => {
     if (await isFinished(log, projection.name, rebuildId)) return;
@@ -234,15 +238,19 @@ async function rebuild(
     }
     await tellSwap(parts, projection, rebuildId);
     await finish('completed', null);
+    rebuildMetrics.finished.inc({ ...labels, outcome: 'completed' });
     logger.info({ projection: projection.name, events }, 'rebuilt');
   } catch (error) {
     if (error instanceof RebuildCancelled) {
+      rebuildMetrics.finished.inc({ ...labels, outcome: 'cancelled' });
       await inTransaction(pool, (client) => dropBuilding(client, projection, null));
       return;
     }
+    if (!signal.aborted) rebuildMetrics.finished.inc({ ...labels, outcome: 'failed' });
     throw error;
   } finally {
     rebuildProgress.delete(projection.name);
+    rebuildMetrics.events.remove(labels);
   }
 }
 

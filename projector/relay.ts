@@ -135,7 +135,7 @@ async function lead(
         markedAt = now;
       }
       if (state !== before && !(await moveRelay(pool, state))) throw new LeadershipLost();
-      relayMetrics.position.set(Date.parse(state.time ?? '') / 1000 || 0);
+      if (state.time !== null) relayMetrics.position.set(Date.parse(state.time) / 1000);
       succeeded();
     }
     if (lost.signal.aborted) throw new LeadershipLost();

@@ -171,6 +171,7 @@ async function applyDelivery(
   const step = async (batch: ReturnType<typeof prepare>, watermark: Watermark | null) => {
     await pace?.();
     const before = checkpoints;
+    const batchEnded = projectorMetrics.batchSeconds.startTimer(labels);
     checkpoints = await inSpan(
       'projection batch',
       { 'projection.name': projection.name, 'projection.events': batch.length },
@@ -186,7 +187,14 @@ async function applyDelivery(
       moved,
       batch.map((one) => one.event),
     );
+    batchEnded();
     projectorMetrics.events.inc(labels, batch.length);
+    const oldest = batch[0]?.event.metadata.recordedAt;
+    if (oldest)
+      projectorMetrics.delaySeconds.observe(
+        labels,
+        Math.max(0, parts.runtime.now().getTime() - Date.parse(oldest)) / 1000,
+      );
   };
   for (const batch of cut(prepare(projection, events))) await step([...batch], null);
   if (delivery.watermark) await step([], delivery.watermark);

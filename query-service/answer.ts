@@ -51,6 +51,8 @@ export async function sendCached(
     const hit = await cache.get(key);
     const fresh = hit !== null && (demand.minPosition === null || reaches(hit.asOf.position, demand.minPosition));
     lookups.inc({ projection, result: fresh ? 'hit' : 'miss' });
+    // The other one is counted, too: a share needs both.
+    lookups.inc({ projection, result: fresh ? 'miss' : 'hit' }, 0);
     if (fresh) return reply.send(hit.body);
   }
   const answer = await compute();

@@ -16,8 +16,15 @@ const staleAfterMs = 30_000;
 /** The project folder, wherever we are called from. */
 export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** For any of our programs: Node 24 calls some of what we use experimental; the warning would be no news to the user. */
-export const flags = ['--disable-warning=ExperimentalWarning'];
+/** For any of our programs: warnings of Node that would be no news to the user. */
+export const flags = [
+  // Node 24 calls some of what we use experimental.
+  '--disable-warning=ExperimentalWarning',
+  // kafkajs has a timer that is negative for a moment, and harmless.
+  '--disable-warning=TimeoutNegativeWarning',
+  // grpc-js gives TLS an address as the name of the server, where the URL has an address.
+  '--disable-warning=DEP0123',
+];
 
 /**
  * For the service: tracing is loaded before anything else, and the heap is bounded. Without a bound V8 lets garbage pile up
@@ -26,8 +33,6 @@ export const flags = ['--disable-warning=ExperimentalWarning'];
 export const serviceFlags = [
   ...flags,
   '--max-old-space-size=320',
-  // kafkajs has a timer that is negative for a moment, and harmless.
-  '--disable-warning=TimeoutNegativeWarning',
   '--import',
   pathToFileURL(join(projectRoot, 'shared', 'telemetry', 'start.ts')).href,
 ];

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { withSettingFiles } from '#cli/start/setting-files.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { withoutCredentials } from '#shared/errors/without-credentials.ts';
 import { categories } from '#shared/events/stream-name.ts';
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
@@ -101,7 +102,7 @@ export function startConfig(environment: Readonly<Record<string, string | undefi
       read.error.issues
         .map(({ path: [name], message }) => {
           const file = set[String(name)] === undefined ? set[`${String(name)}_FILE`] : undefined;
-          return `${String(name)}: ${message} (${file ? `in the file ${file}` : `given: "${environment[String(name)]}"`})`;
+          return `${String(name)}: ${message} (${file ? `in the file ${file}` : `given: "${withoutCredentials(environment[String(name)] ?? '')}"`})`;
         })
         .join('\n'),
     );

@@ -12,6 +12,7 @@ import { listenOn } from '#cli/start/listen-on.ts';
 import { allRoles, type Role } from '#cli/start/roles.ts';
 import { startTransport } from '#cli/start/transport.ts';
 import { addCommands } from '#command-service/add-commands.ts';
+import { measurePlannedAppends } from '#command-service/measure-planned-appends.ts';
 import { completePlannedAppends } from '#command-service/planned-appends.ts';
 import { releaseAllLeases } from '#command-service/sync-run/lease.ts';
 import { startProjector } from '#projector/start-projector.ts';
@@ -33,6 +34,7 @@ import { migrate } from '#shared/postgres/migrate.ts';
 import { createPool } from '#shared/postgres/pool.ts';
 import { connectReadModel, type ReadModel } from '#shared/read-model/read-model.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
+import { buildInfo } from '#shared/telemetry/build-info.ts';
 
 /** How long requests may go on after the process was told to stop. */
 const shutdownMilliseconds = 10_000;
@@ -72,6 +74,7 @@ export async function startService({
   relayPace,
 }: ServiceOptions): Promise<Service> {
   await using stack = new AsyncDisposableStack();
+  buildInfo.set({ version }, 1);
   const is = (role: Role) => roles.includes(role);
   const alone = allRoles.every(is);
 
@@ -121,6 +124,10 @@ export async function startService({
   if (!config.DATABASE_URL) await releaseAllLeases(pool);
   const completed = is('commands') ? await completePlannedAppends(pool, log) : 0;
   if (completed > 0) logger.info({ completed }, 'completed what a stopped server had begun');
+  if (is('commands')) {
+    const measured = measurePlannedAppends(pool, runtime, logger);
+    stack.defer(() => measured.stop());
+  }
 
   const events = await startTransport({
     config,

@@ -8,6 +8,7 @@ import { SetupError } from '#shared/errors/setup-error.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { directTransport } from '#shared/transport/direct-transport.ts';
+import type { KafkaSettings } from '#shared/transport/kafka/client.ts';
 import { connectKafka } from '#shared/transport/kafka/connect.ts';
 import { kafkaPublisher } from '#shared/transport/kafka/publisher.ts';
 import { kafkaTransport } from '#shared/transport/kafka-transport.ts';
@@ -31,6 +32,18 @@ export interface TransportParts {
   readonly pace?: () => Promise<void>;
 }
 
+export const kafkaSettings = (config: StartConfig, brokers: string): KafkaSettings => ({
+  brokers,
+  tls: config.KAFKA_TLS === 'on',
+  tlsCaFile: config.KAFKA_TLS_CA_FILE,
+  saslMechanism: config.KAFKA_SASL_MECHANISM,
+  saslUsername: config.KAFKA_SASL_USERNAME,
+  saslPasswordFile: config.KAFKA_SASL_PASSWORD_FILE,
+});
+
+/** Before the name of the projection in the name of a group of readers. */
+export const groupPrefix = ({ KAFKA_TOPIC }: StartConfig): string => `${KAFKA_TOPIC}.`;
+
 export async function startTransport(parts: TransportParts): Promise<StartedTransport> {
   const { config, pool, log, logger, runtime, roles, pace } = parts;
   const [relays, applies] = [roles.includes('relay'), roles.includes('apply')];
@@ -45,12 +58,7 @@ export async function startTransport(parts: TransportParts): Promise<StartedTran
   const topic = config.KAFKA_TOPIC;
   const kafka = await connectKafka(
     {
-      brokers,
-      tls: config.KAFKA_TLS === 'on',
-      tlsCaFile: config.KAFKA_TLS_CA_FILE,
-      saslMechanism: config.KAFKA_SASL_MECHANISM,
-      saslUsername: config.KAFKA_SASL_USERNAME,
-      saslPasswordFile: config.KAFKA_SASL_PASSWORD_FILE,
+      ...kafkaSettings(config, brokers),
       topic,
       partitions: config.KAFKA_PARTITIONS,
       retentionHours: config.KAFKA_RETENTION_HOURS,
@@ -59,7 +67,9 @@ export async function startTransport(parts: TransportParts): Promise<StartedTran
     logger,
     runtime,
   );
-  const transport = applies ? kafkaTransport({ kafka, topic, groupPrefix: `${topic}.`, logger, runtime }) : null;
+  const transport = applies
+    ? kafkaTransport({ kafka, topic, groupPrefix: groupPrefix(config), logger, runtime })
+    : null;
   if (!relays) return { ...nothing, transport };
   const publisher = await kafkaPublisher(kafka, topic);
   const relay = startRelay({ pool, log, publisher, logger, runtime, ...(pace ? { pace } : {}) });

@@ -42,6 +42,7 @@ import { decodeEvent } from '#shared/events/codec.ts';
 import type { SelectionItem } from '#shared/events/selection.ts';
 import { entityId, streamName } from '#shared/events/stream-name.ts';
 import type { App } from '#shared/http/app.ts';
+import { countExport } from '#shared/http/count-export.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { ProblemError, type Refusal, refuse } from '#shared/http/problem.ts';
 import { uuid } from '#shared/http/uuid.ts';
@@ -380,6 +381,7 @@ export function addSelectionCommands(app: App, parts: SelectionParts): void {
       'Content-Disposition',
       `attachment; filename="selection-${id}.${format === 'markdown' ? 'md' : format}"`,
     );
+    countExport(reply);
     reply.type(exportMediaTypes[format]);
     return reply.send(
       Readable.from(exportDocument(readModel, tenant, { id, name, items }, format), { objectMode: false }),

@@ -14,6 +14,7 @@ import { recordOrigin } from '#command-service/request-origins.ts';
 import { type AppliedBatch, applyBatch } from '#command-service/sync-run/apply-batch.ts';
 import { type SyncRunState, syncRunEvolution } from '#command-service/sync-run/decider.ts';
 import { holdLease, leaseSeconds, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
+import { syncMetrics } from '#command-service/sync-run/metrics.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
 import { decodeEvent, encodeEvent } from '#shared/events/codec.ts';
@@ -118,6 +119,7 @@ export async function receivePart(parts: ReceiveParts, command: Command, asked: 
       );
   };
   await hold();
+  syncMetrics.partsUnderWay.inc();
   const silence: Silence = { since: null };
   const done = new AbortController();
   let lost: Error | null = null;
@@ -149,6 +151,7 @@ export async function receivePart(parts: ReceiveParts, command: Command, asked: 
     if (error instanceof UnreadableFile) throw new ProblemError(refuse('unreadable-file', error.message));
     throw error;
   } finally {
+    syncMetrics.partsUnderWay.dec();
     done.abort();
     await renewing;
     await releaseLease(pool, tenant, source, request.run, holder).catch(() => undefined);
@@ -184,6 +187,7 @@ async function receive(
         refuse('digest-differs', `Part ${request.part} was whole before, and is longer now. Start another run.`),
       );
     const place = { run: request.run, epoch, part: request.part, batch };
+    const batchEnded = syncMetrics.batchSeconds.startTimer();
     const applied = await inSpan(
       'sync batch',
       { 'sync.part': request.part, 'sync.batch': batch, 'sync.records': records.length },
@@ -198,17 +202,20 @@ async function receive(
           now: parts.runtime.now(),
         }),
     );
+    batchEnded();
     expectNew = applied.mostlyNew;
     current = await tellBatch(parts, command, request, current, batch, whole, applied);
     if (applied.position !== null) ahead.push(applied.position);
     const behind = ahead.length > batchesAhead ? ahead.shift() : undefined;
-    if (behind !== undefined)
-      await readModel
-        .waitFor('catalog', tenant, { minPosition: behind, waitMilliseconds: longestWaitMilliseconds })
-        .catch((error: unknown) => {
-          // A projector that stands still slows an import, it does not stop it.
-          if (!(error instanceof ProblemError)) throw error;
-        });
+    if (behind === undefined) return;
+    const waitedFrom = parts.runtime.now().getTime();
+    await readModel
+      .waitFor('catalog', tenant, { minPosition: behind, waitMilliseconds: longestWaitMilliseconds })
+      .catch((error: unknown) => {
+        // A projector that stands still slows an import, it does not stop it.
+        if (!(error instanceof ProblemError)) throw error;
+      });
+    syncMetrics.waitSeconds.inc(Math.max(0, parts.runtime.now().getTime() - waitedFrom) / 1000);
   };
 
   let batch: SourceRecord[] = [];
@@ -289,6 +296,7 @@ async function failRun(
   await parts.log.append([
     { stream: streamName.syncRun(request.run), expected: current.revision, events: [{ id, ...event, metadata }] },
   ]);
+  syncMetrics.runs.inc({ outcome: 'failed' });
 }
 
 /** Bytes of all ids and reasons in one event; it may have 512 KiB. */
@@ -340,6 +348,8 @@ async function tellBatch(
     { stream, expected: current.revision, events: [{ id, ...event, metadata }] },
   ]);
   if (result?.outcome === 'appended' && result.position !== null) {
+    const { received: _all, ...outcomes } = applied.counts;
+    for (const [outcome, count] of Object.entries(outcomes)) syncMetrics.records.inc({ outcome }, count);
     const state = syncRunEvolution.evolve(current.state, {
       id,
       ...event,

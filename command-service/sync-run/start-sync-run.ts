@@ -10,6 +10,7 @@ import { type Accepted, handleCommand, type KernelParts, nothingToResolve } from
 import type { startSyncRunBody } from '#command-service/sync-run/commands.ts';
 import { cancelSyncRun, type SyncRunState, startSyncRun, syncRunEvolution } from '#command-service/sync-run/decider.ts';
 import { beginRun, endRun, type Lease, readLease, releaseLease } from '#command-service/sync-run/lease.ts';
+import { syncMetrics } from '#command-service/sync-run/metrics.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import { commandId, entityId, streamName } from '#shared/events/stream-name.ts';
 import { type Refusal, refuse } from '#shared/http/problem.ts';
@@ -62,6 +63,7 @@ export async function startRun(
   });
   // Recorded or not, it is no longer being begun.
   await releaseLease(parts.pool, command.tenant, asked.source, id, id);
+  if (started.outcome === 'recorded') syncMetrics.runs.inc({ outcome: 'started' });
   if (started.outcome !== 'refused') return { outcome: 'started', id, resumed: false, run: started };
   const open = started.code === 'sync-run-busy' ? await openRun(parts, command, asked) : null;
   return open ?? started;
@@ -122,6 +124,7 @@ async function makeRoom(
           decide: (state) => cancelSyncRun(state, 'another sync run of the source was begun with other content'),
         },
       );
+      if (cancelled.outcome === 'recorded') syncMetrics.runs.inc({ outcome: 'cancelled' });
       if (cancelled.outcome === 'refused' && cancelled.code !== 'sync-run-ended') return cancelled;
     }
   }
@@ -183,9 +186,10 @@ export async function freeSource(
   parts: KernelParts,
   command: Command,
   id: string,
-  { state }: Accepted<SyncRunState>,
+  { outcome, state }: Accepted<SyncRunState>,
 ): Promise<void> {
   if (!state.started) return;
+  if (outcome === 'recorded') syncMetrics.runs.inc({ outcome: state.status });
   const watermark = state.status === 'completed' ? watermarkOf(state) : null;
   await endRun(parts.pool, command.tenant, state.started.source, id, watermark);
 }

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
-import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
+import { makeCertificate } from '#shared/testing/certificate.ts';
 import { type Broker, startBroker } from '#shared/testing/kafka/broker.ts';
 import type { KafkaSettings } from '#shared/transport/kafka/client.ts';
 import { connectKafka } from '#shared/transport/kafka/connect.ts';
@@ -21,18 +21,11 @@ const file = (name: string) => path.join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-kafka-tls-'));
-  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  });
-  const other = await generate([{ name: 'commonName', value: 'another authority' }]);
-  await writeFile(file('ca.pem'), made.cert);
-  await writeFile(file('other.pem'), other.cert);
+  const made = await makeCertificate({ folder });
+  await makeCertificate({ folder, name: 'other' });
   await writeFile(file('password'), `${user.password}\n`);
   await writeFile(file('wrong'), 'wr0ng-password');
-  broker = await startBroker({ secure: { cert: made.cert, key: made.private, ...user } });
+  broker = await startBroker({ secure: { ...made, ...user } });
 }, 60_000);
 afterAll(async () => {
   await broker?.[Symbol.asyncDispose]();

@@ -1,13 +1,13 @@
 /** What keeps an EventStoreDB from being used is said at start: which setting, which server, what to do. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
+import { makeCertificate } from '#shared/testing/certificate.ts';
 import { startEventStoreDouble } from '#shared/testing/eventstoredb/start-double.ts';
 
 let folder: string;
@@ -16,15 +16,7 @@ let tls: { cert: string; key: string };
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-tls-'));
-  caFile = path.join(folder, 'ca.pem');
-  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  });
-  tls = { cert: made.cert, key: made.private };
-  await writeFile(caFile, tls.cert);
+  ({ caFile, ...tls } = await makeCertificate({ folder }));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -81,6 +73,16 @@ describe('at start', () => {
   test('a certificate that is not trusted', async () => {
     await using double = await startEventStoreDouble({ tls });
     expect(await refusal(secure(double.port))).toMatch(/certificate is not trusted.*tlsCAFile=/);
+  });
+
+  test('a certificate that has expired, and one of another host', async () => {
+    for (const [made, told] of [
+      [await makeCertificate({ folder, name: 'old', days: -1 }), /is not valid now \(it has expired\)\. Renew it/],
+      [await makeCertificate({ folder, name: 'other', host: 'other.example' }), /is of another host/],
+    ] as const) {
+      await using double = await startEventStoreDouble({ tls: made });
+      expect(await refusal(secure(double.port, `&tlsCAFile=${encodeURIComponent(made.caFile)}`))).toMatch(told);
+    }
   });
 
   test('a file of the authority that is not there', async () => {

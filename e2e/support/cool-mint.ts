@@ -1,6 +1,7 @@
 /** The command as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
+import { flags } from '#scripts/node24.mjs';
 import { projectRoot } from './service-process.ts';
 
 export interface Ended {
@@ -16,11 +17,10 @@ export function startCoolMint(
   environment: Readonly<Record<string, string>>,
   onOutput: (out: string, child: ChildProcess) => void = () => undefined,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', path.join(projectRoot, 'cli/main.ts'), ...args],
-    { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawn(process.execPath, [...flags, path.join(projectRoot, 'cli/main.ts'), ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk) => {

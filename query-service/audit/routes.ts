@@ -4,6 +4,7 @@ import type { QueryParts } from '#query-service/answer.ts';
 import { type AuditEntry, auditEntry, listAudit, readAuditEntry, streamAudit } from '#query-service/audit/queries.ts';
 import { eventDefinitions } from '#shared/events/event.ts';
 import type { App } from '#shared/http/app.ts';
+import { countExport } from '#shared/http/count-export.ts';
 import { csvLine } from '#shared/http/csv.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
@@ -135,6 +136,7 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
       const first = await entries.next();
       reply.type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/x-ndjson; charset=utf-8');
       reply.header('Content-Disposition', `attachment; filename="audit.${format}"`);
+      countExport(reply);
       return reply.send(Readable.from(lines(first, entries, format), { objectMode: false }));
     },
   });

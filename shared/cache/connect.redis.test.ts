@@ -1,15 +1,15 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
-import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectCache } from '#shared/cache/connect.ts';
 import { at, progressOf } from '#shared/cache/contract.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
+import { makeCertificate } from '#shared/testing/certificate.ts';
 import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
 
 const password = 'p@ss/wörd:1';
@@ -19,16 +19,10 @@ let folder: string;
 let caFile: string;
 
 beforeAll(async () => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
-    ],
-  });
-  redis = await startRedisServer({ password, tls: { cert, key } });
   folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-ca-'));
-  caFile = path.join(folder, 'ca.pem');
-  await writeFile(caFile, cert);
+  const tls = await makeCertificate({ folder, host: 'localhost' });
+  redis = await startRedisServer({ password, tls });
+  caFile = tls.caFile;
 });
 afterAll(async () => {
   await redis[Symbol.asyncDispose]();
@@ -95,7 +89,15 @@ describe('settings that are wrong are told at the start, with what to set, and n
   });
 
   test('a certificate for another host', async () => {
-    expect(await refusal(`rediss://:${written}@127.0.0.1:${redis.tlsPort}`, caFile)).toMatch(/another host name/);
+    expect(await refusal(`rediss://:${written}@127.0.0.1:${redis.tlsPort}`, caFile)).toMatch(/of another host/);
+  });
+
+  test('a certificate that has expired', async () => {
+    const tls = await makeCertificate({ folder, name: 'old', host: 'localhost', days: -1 });
+    await using server = await startRedisServer({ tls });
+    expect(await refusal(`rediss://localhost:${server.tlsPort}`, tls.caFile)).toMatch(
+      /not valid now \(it has expired\)\. Renew it/,
+    );
   });
 
   test('a file of authorities that is missing, empty of them, or without use', async () => {

@@ -22,3 +22,6 @@ export const cacheMetrics = {
     registers,
   }),
 };
+
+// A counter that appears with its first failure has no rate of it.
+for (const reason of ['timeout', 'connection', 'refused']) cacheMetrics.failures.inc({ reason }, 0);

@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
+import { measuredEventLog } from '#shared/event-log/measured-event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
@@ -17,10 +18,12 @@ export interface EventLogSettings {
 }
 
 /** Rejects with a SetupError where the server that is asked for cannot be used. */
-export function connectEventLog(settings: EventLogSettings): Promise<EventLog> {
+export async function connectEventLog(settings: EventLogSettings): Promise<EventLog> {
   const { eventstoreUrl, eventstoreStreamPrefix, pool, directUrl } = settings;
   const runtime = settings.runtime ? { runtime: settings.runtime } : {};
-  return eventstoreUrl
-    ? eventStoreLog({ url: eventstoreUrl, prefix: eventstoreStreamPrefix ?? '', ...runtime })
-    : postgresEventLog({ pool, directUrl, ...runtime });
+  return measuredEventLog(
+    eventstoreUrl
+      ? await eventStoreLog({ url: eventstoreUrl, prefix: eventstoreStreamPrefix ?? '', ...runtime })
+      : await postgresEventLog({ pool, directUrl, ...runtime }),
+  );
 }

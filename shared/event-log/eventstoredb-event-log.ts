@@ -10,7 +10,7 @@ import { appendTo } from '#shared/event-log/eventstoredb/append.ts';
 import { checkServer, setupError } from '#shared/event-log/eventstoredb/check-server.ts';
 import { type Client, openClient } from '#shared/event-log/eventstoredb/client.ts';
 import { parseConnectionString } from '#shared/event-log/eventstoredb/connection-string.ts';
-import { type Identity, identityOf } from '#shared/event-log/eventstoredb/identity.ts';
+import { findIdentity, type Identity, identityOf } from '#shared/event-log/eventstoredb/identity.ts';
 import { ownEvent } from '#shared/event-log/eventstoredb/own-event.ts';
 import type { ServerEvent } from '#shared/event-log/eventstoredb/read-page.ts';
 import { lastOfAll, lastOfStream, pageOfAll, pageOfStream } from '#shared/event-log/eventstoredb/reads.ts';
@@ -20,9 +20,11 @@ import { numbersOf, type Position, positionOf } from '#shared/event-log/position
 import { subscribeByPages } from '#shared/event-log/subscribe-by-pages.ts';
 import { categories } from '#shared/events/stream-name.ts';
 import { type Runtime, systemRuntime } from '#shared/runtime/runtime.ts';
+import { within } from '#shared/runtime/within.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 
 const streamPage = 500;
+const versionMilliseconds = 2_000;
 
 export interface EventStoreLogOptions {
   /** EVENTSTORE_URL. */
@@ -33,17 +35,46 @@ export interface EventStoreLogOptions {
 }
 
 /** Rejects with a SetupError that says what to do where the server cannot be used. */
-export async function eventStoreLog(options: EventStoreLogOptions): Promise<EventLog> {
-  const { prefix = '', runtime = systemRuntime } = options;
-  const connection = parseConnectionString(options.url);
+export function eventStoreLog(options: EventStoreLogOptions): Promise<EventLog> {
+  return open(options, async (client, prefix, runtime) =>
+    logOf(client, await identityOf(client, prefix), prefix, runtime),
+  );
+}
+
+/**
+ * For looking only: writes nothing. Null where there is no log of ours behind the prefix yet. Rejects with a SetupError
+ * like the other one.
+ */
+export function existingEventStoreLog(
+  options: EventStoreLogOptions,
+): Promise<{ readonly log: EventLog; readonly serverVersion: string } | null> {
+  return open(options, async (client, prefix, runtime) => {
+    const identity = await findIdentity(client, prefix);
+    if (identity) return { log: logOf(client, identity, prefix, runtime), serverVersion: await versionOf(client) };
+    await client.close();
+    return null;
+  });
+}
+
+async function open<T>(
+  { url, prefix = '', runtime = systemRuntime }: EventStoreLogOptions,
+  use: (client: Client, prefix: string, runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  const connection = parseConnectionString(url);
   const client = openClient(connection, runtime);
   try {
     await checkServer(client, runtime);
-    return logOf(client, await identityOf(client, prefix), prefix, runtime);
+    return await use(client, prefix, runtime);
   } catch (error) {
     await client.close();
     throw setupError(error, connection);
   }
+}
+
+/** What the client asks the server for by itself, and keeps; the version of the client is pinned for it. */
+async function versionOf({ db }: Client): Promise<string> {
+  const asked = (db as unknown as { readonly capabilities: Promise<{ readonly serverVersion: string }> }).capabilities;
+  return (await within(versionMilliseconds, asked)).serverVersion;
 }
 
 function logOf(client: Client, { id, position: opened }: Identity, prefix: string, runtime: Runtime): EventLog {

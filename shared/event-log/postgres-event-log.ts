@@ -55,8 +55,8 @@ const eventColumns = 'position, stream, revision, id, type, data::text as data, 
 
 export async function postgresEventLog(options: {
   readonly pool: Pool;
-  /** For LISTEN; must be a session, not a transaction pooler. */
-  readonly directUrl: string;
+  /** For LISTEN; must be a session, not a transaction pooler. Null: nobody waits for what is appended, so nothing listens. */
+  readonly directUrl: string | null;
   readonly runtime?: Runtime;
 }): Promise<EventLog> {
   const { pool } = options;
@@ -66,7 +66,7 @@ export async function postgresEventLog(options: {
   if (!id) throw new LogUnavailable('the event log has no identity; run the migrations');
   const start = positionOf(id, 0);
   const signal = appendSignal(runtime);
-  const listener = listen(options.directUrl, 'event_log', () => signal.notify(), runtime);
+  const listener = options.directUrl ? listen(options.directUrl, 'event_log', () => signal.notify(), runtime) : null;
 
   const queue: Pending[] = [];
   let sending = false;
@@ -249,7 +249,7 @@ export async function postgresEventLog(options: {
     },
 
     async close() {
-      await listener.close();
+      await listener?.close();
     },
   };
   return log;

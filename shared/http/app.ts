@@ -3,7 +3,7 @@
  * default: a route that names neither a permission nor that it is public cannot be added. Opens no port.
  */
 import { randomUUID } from 'node:crypto';
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -18,7 +18,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import { Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import { z } from 'zod';
 import type { Caller, Permission } from '#shared/access/permissions.ts';
 import { KeysUnavailable, type VerifyToken } from '#shared/access/verify-token.ts';
@@ -26,6 +26,7 @@ import { LogUnavailable } from '#shared/event-log/event-log.ts';
 import { ProblemError, problemKinds, problemOf, type Refusal, refuse } from '#shared/http/problem.ts';
 import { isTransient } from '#shared/postgres/transient-error.ts';
 import { registry } from '#shared/telemetry/registry.ts';
+import { traceIds } from '#shared/telemetry/span.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -50,9 +51,21 @@ export type App = FastifyInstance<
 
 const requestSeconds = new Histogram({
   name: 'cool_mint_http_request_duration_seconds',
-  help: 'Time from request to the end of the answer.',
+  help: 'Time from request to the end of the answer, by pattern of the route; exemplars name the trace.',
   labelNames: ['method', 'route', 'status'],
   buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  enableExemplars: true,
+  registers: [registry],
+});
+const requestsUnderWay = new Gauge({
+  name: 'cool_mint_http_requests_under_way',
+  help: 'Requests that are not answered to their end yet.',
+  registers: [registry],
+});
+const problems = new Counter({
+  name: 'cool_mint_http_problems_total',
+  help: 'Requests that were answered with a problem, by its code.',
+  labelNames: ['code'],
   registers: [registry],
 });
 
@@ -127,6 +140,9 @@ function addTracing(app: App): void {
   const spans = new WeakMap<FastifyRequest, import('@opentelemetry/api').Span>();
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
+    requestsUnderWay.inc();
+    // Also where the caller went away; then nothing else is told of the end.
+    reply.raw.once('close', () => requestsUnderWay.dec());
     const parent = propagation.extract(context.active(), request.headers);
     const route = request.routeOptions.url ?? 'unknown';
     const span = trace.getTracer('cool-mint').startSpan(
@@ -150,9 +166,21 @@ function addTracing(app: App): void {
     span?.setAttribute('http.response.status_code', reply.statusCode);
     if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
     span?.end();
-    requestSeconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    const sampled = span !== undefined && (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+    requestSeconds.observe({
+      labels: { method: request.method, route, status: reply.statusCode },
+      value: reply.elapsedTime / 1000,
+      // The client's types take the labels of an exemplar for those of the metric.
+      ...(sampled ? { exemplarLabels: traceIds(span) as object } : {}),
+    });
     request.log[reply.statusCode >= 500 ? 'error' : 'debug'](
-      { method: request.method, route, status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime) },
+      {
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        milliseconds: Math.round(reply.elapsedTime),
+        ...traceIds(span),
+      },
       'request',
     );
   });
@@ -198,6 +226,7 @@ function methodsAt(routes: readonly KnownRoute[], path: string): string[] {
 function addErrors(app: App, routes: readonly KnownRoute[]): void {
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsAt(routes, request.url.split('?')[0] as string);
+    problems.inc({ code: methods.length > 0 ? 'method-not-allowed' : 'not-found' });
     if (methods.length > 0) reply.header('Allow', methods.join(', '));
     const refusal = refuse(
       methods.length > 0 ? 'method-not-allowed' : 'not-found',
@@ -210,6 +239,7 @@ function addErrors(app: App, routes: readonly KnownRoute[]): void {
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error);
+    problems.inc({ code: refusal.code });
     if (refusal.code === 'internal-error')
       request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'a request failed');
     if (refusal.retryAfter !== undefined) reply.header('Retry-After', String(refusal.retryAfter));

@@ -3,6 +3,8 @@
  * read by one SQL statement, so by one snapshot; tables are named by the generation that is remembered, and where
  * another one turns out to be live the statement is made again. A demanded position is waited for before.
  */
+
+import { Histogram } from 'prom-client';
 import {
   createPool,
   type DatabasePool,
@@ -17,7 +19,9 @@ import type { Cache, LastChanged } from '#shared/cache/cache.ts';
 import { type Position, reaches } from '#shared/event-log/position.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
+import { watchPool } from '#shared/postgres/pool-metrics.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
+import { registry } from '#shared/telemetry/registry.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
@@ -67,6 +71,22 @@ const answerRow = z.object({
 const goneCodes = new Set(['42P01', '3F000']);
 const pollMilliseconds = 100;
 
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const querySeconds = new Histogram({
+  name: 'cool_mint_query_duration_seconds',
+  help: 'Time of a query of the read model in the database, without what it waited for before.',
+  labelNames: ['projection'],
+  buckets,
+  registers: [registry],
+});
+const demandSeconds = new Histogram({
+  name: 'cool_mint_query_demand_wait_seconds',
+  help: 'Time for which queries waited until the view had reached the position that they demanded, by result (reached, behind).',
+  labelNames: ['projection', 'result'],
+  buckets,
+  registers: [registry],
+});
+
 export async function connectReadModel(options: {
   readonly databaseUrl: string;
   /** A transaction pooler answers there. Such a one refuses limits that are asked for with a session. */
@@ -75,8 +95,9 @@ export async function connectReadModel(options: {
   readonly runtime: Runtime;
   readonly poolSize?: number;
 }): Promise<ReadModel> {
+  const poolSize = options.poolSize ?? 8;
   const pool = await createPool(options.databaseUrl, {
-    maxPoolSize: options.poolSize ?? 8,
+    maxPoolSize: poolSize,
     statementTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 30_000,
     idleInTransactionSessionTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 60_000,
     captureStackTrace: false,
@@ -84,6 +105,16 @@ export async function connectReadModel(options: {
     resetConnection: async () => undefined,
   });
   pool.on('error', () => undefined);
+  watchPool({
+    name: 'read-model',
+    most: poolSize,
+    state: () => {
+      const { state, acquiredConnections, idleConnections, waitingClients } = pool.state();
+      return state === 'ACTIVE'
+        ? { active: acquiredConnections, idle: idleConnections, waiting: waitingClients }
+        : null;
+    },
+  });
   return readModelOf(pool, options.cache, options.runtime);
 }
 
@@ -127,6 +158,7 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
 
   async function read<T>({ projection, tenant, demand, select, shape }: ReadRequest<T>) {
     await waitFor(projection, tenant, demand);
+    const ended = querySeconds.startTimer({ projection });
     return inSpan('read model query', { 'projection.name': projection }, async () => {
       let generation = remembered.get(projection) ?? (await liveGeneration(projection));
       for (let attempt = 0; ; attempt++) {
@@ -144,7 +176,7 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
           generation = await liveGeneration(projection);
         }
       }
-    });
+    }).finally(ended);
   }
 
   async function checkpoint(projection: ProjectionName, tenant: string): Promise<LastChanged | null> {
@@ -167,6 +199,23 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
     trusted: 'cache' | 'database' = 'cache',
   ): Promise<void> {
     if (minPosition === null) return;
+    const ended = demandSeconds.startTimer({ projection });
+    try {
+      await waitUntil(projection, tenant, minPosition, waitMilliseconds, trusted);
+      ended({ result: 'reached' });
+    } catch (error) {
+      if (error instanceof ProblemError) ended({ result: 'behind' });
+      throw error;
+    }
+  }
+
+  async function waitUntil(
+    projection: ProjectionName,
+    tenant: string,
+    minPosition: Position,
+    waitMilliseconds: number,
+    trusted: 'cache' | 'database',
+  ): Promise<void> {
     const slot = slotOf(tenant);
     const until = runtime.now().getTime() + waitMilliseconds;
     for (;;) {

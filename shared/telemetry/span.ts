@@ -42,6 +42,12 @@ export function inSpan<T>(
   });
 }
 
+/** Ids of the running span as lines of the log and exemplars carry them; empty where nothing is traced. */
+export function traceIds(span: Span | undefined = trace.getActiveSpan()): { trace_id?: string; span_id?: string } {
+  const context = span?.spanContext();
+  return context && isSpanContextValid(context) ? { trace_id: context.traceId, span_id: context.spanId } : {};
+}
+
 /** The W3C traceparent of the running span, for metadata of events; null where nothing is traced. */
 export function currentTraceparent(): string | null {
   const context = trace.getActiveSpan()?.spanContext();

@@ -37,6 +37,9 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
   return {
     async *deliver(reader, _from, signal) {
       const { kafka, topic, runtime } = options;
+      // A counter that appears with its first record has no rate of it.
+      kafkaMetrics.foreign.inc({ reader }, 0);
+      kafkaMetrics.losers.inc({ reader }, 0);
       const handed = handOver();
       let left = false;
       const consumer = kafka.consumer({

@@ -1,5 +1,6 @@
 /** At start: asks the server one question, and turns what goes wrong into a message that says what to do. */
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { tlsProblem } from '#shared/errors/tls-problem.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
 import type { Client } from '#shared/event-log/eventstoredb/client.ts';
 import type { ConnectionString } from '#shared/event-log/eventstoredb/connection-string.ts';
@@ -55,12 +56,11 @@ function reason(error: unknown, { tls, credentials }: ConnectionString): string 
     return 'the stream that identifies the log was deleted. Set EVENTSTORE_STREAM_PREFIX to begin another log.';
   if (tls && /wrong version number|EPROTO|ssl3_get_record|packet length/i.test(text))
     return 'it does not speak TLS. Add ?tls=false to the URL, or set up TLS on the server.';
-  if (/expired|not yet valid/i.test(text))
-    return `its certificate is not valid now (${text}). Renew it, or set the clock.`;
-  if (/altnames|does not match/i.test(text))
-    return `its certificate is of another host (${text}). Use a name that it holds, or renew it.`;
-  if (/self.signed|unable to (get|verify)|certificate/i.test(text))
-    return `its certificate is not trusted (${text}). Name the authority's file in the URL: tlsCAFile=/path/to/ca.crt`;
+  const certificate = tlsProblem(
+    error,
+    "Name the file of its authority's certificate in the URL: tlsCAFile=/path/to/ca.crt",
+  );
+  if (certificate) return certificate;
   // It took the connection and closed it: a refused one would say so.
   if (!tls && /^Failed to connect$|ECONNRESET|hang up|protocol error/i.test(text))
     return 'it hangs up. It probably wants TLS (leave tls=false out of the URL), or is no EventStoreDB.';

@@ -10,6 +10,8 @@ export interface ConnectionString {
   /** Host and port, or several, for messages. */
   readonly place: string;
   readonly tls: boolean;
+  /** The file of the authority, where one is named. */
+  readonly tlsCaFile: string | null;
   readonly credentials: { readonly username: string; readonly password: string } | null;
 }
 
@@ -83,5 +85,6 @@ export function parseConnectionString(text: string): ConnectionString {
     options.set(flat(name), value);
   }
   const tls = options.get('tls') !== 'false';
-  return { url, place, tls, credentials };
+  const file = options.get('tlscafile');
+  return { url, place, tls, tlsCaFile: file === undefined ? null : decoded(file), credentials };
 }

@@ -1,12 +1,11 @@
 /** TLS, names and passwords, as the real client sees them. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventStoreDBClient } from '@eventstore/db-client';
-import { generate } from 'selfsigned';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Certificate, makeCertificate } from '#shared/testing/certificate.ts';
 import { anEvent, failureOf, idsOf } from './double-and-client.ts';
-import type { Certificate } from './serve-connection.ts';
 import { startEventStoreDouble } from './start-double.ts';
 
 const user = { username: 'admin', password: 'changeit' };
@@ -15,15 +14,7 @@ let tls: Certificate;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'double-tls-'));
-  const caFile = join(folder, 'ca.pem');
-  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-    ],
-  });
-  tls = { cert: made.cert, key: made.private, caFile };
-  await writeFile(caFile, tls.cert);
+  tls = await makeCertificate({ folder });
 });
 afterAll(() => rm(folder, { recursive: true }));
 

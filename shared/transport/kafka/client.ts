@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { tlsProblem, wordsOf } from '#shared/errors/tls-problem.ts';
 
 export interface KafkaSettings {
   /** KAFKA_BROKERS: host:port, several with commas. */
@@ -66,18 +67,15 @@ export async function kafkaClient(settings: KafkaSettings, logger: Logger): Prom
 
 /** What keeps Kafka from being used, as what to set; null where it may pass by itself (the broker is away). */
 export function setupProblem(error: unknown, settings: KafkaSettings): string | null {
-  const texts: string[] = [];
-  for (let cause = error as Error | undefined; cause; cause = cause.cause as Error | undefined)
-    texts.push(`${cause.name}: ${cause.message}`);
-  const text = texts.join('\n');
+  const text = wordsOf(error);
   const place = `KAFKA_BROKERS (${settings.brokers})`;
   const secure = Boolean(settings.tlsCaFile || settings.tls);
   if (/SASLAuthentication/i.test(text))
     return `${place}: the broker refuses the user or password. Correct KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE.`;
   if (/mechanism/i.test(text))
     return `${place}: the broker does not offer the SASL mechanism. Correct KAFKA_SASL_MECHANISM.`;
-  if (/self.signed|unable to (get|verify)|certificate/i.test(text))
-    return `${place}: the broker's certificate is not trusted. Name the file of its authority in KAFKA_TLS_CA_FILE.`;
+  const certificate = tlsProblem(error, 'Name the file of its authority in KAFKA_TLS_CA_FILE.');
+  if (certificate) return `${place}: a broker cannot be used: ${certificate}`;
   if (/before secure TLS connection|wrong version number|EPROTO/i.test(text) && secure)
     return `${place}: the broker does not speak TLS on this port. Correct the port, or unset KAFKA_TLS_CA_FILE.`;
   if (/Closed connection/i.test(text))

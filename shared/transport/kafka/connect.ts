@@ -27,13 +27,15 @@ export async function connectKafka(
       if (error instanceof SetupError) throw error;
       const problem = setupProblem(error, settings);
       if (problem) throw new SetupError(problem);
-      if (attempt >= attempts)
-        throw new SetupError(
-          `KAFKA_BROKERS (${settings.brokers}): no broker answers (${(error as Error).message}). Start it, correct KAFKA_BROKERS, or leave it unset to do without Kafka.`,
-        );
+      if (attempt >= attempts) throw noBroker(error, settings);
       await backOff(runtime, attempt, { base: 50, cap: 2_000 });
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
   }
 }
+
+export const noBroker = (error: unknown, { brokers }: KafkaSettings): SetupError =>
+  new SetupError(
+    `KAFKA_BROKERS (${brokers}): no broker answers (${(error as Error).message}). Start it, correct KAFKA_BROKERS, or leave it unset to do without Kafka.`,
+  );

@@ -37,6 +37,17 @@ export async function ensureTopic(admin: Admin, settings: TopicSettings): Promis
         },
       ],
     });
+  await checkTopic(admin, topic);
+  return partitionsOf(admin, topic);
+}
+
+export interface FoundTopic {
+  /** What of its configuration is of interest to people. */
+  readonly retentionMilliseconds: number;
+}
+
+/** Rejects with a SetupError that says what of a topic that is there differs from what is needed; changes nothing. */
+export async function checkTopic(admin: Admin, topic: string): Promise<FoundTopic> {
   const described = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
@@ -53,7 +64,7 @@ export async function ensureTopic(admin: Admin, settings: TopicSettings): Promis
     throw new SetupError(
       `The topic ${topic} has the cleanup.policy "${configured.get('cleanup.policy')}"; it must be "delete", or events are lost on it.`,
     );
-  return partitionsOf(admin, topic);
+  return { retentionMilliseconds: Number(configured.get('retention.ms')) };
 }
 
 export async function partitionsOf(admin: Admin, topic: string): Promise<number> {
