@@ -31,6 +31,7 @@ import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent, StoredEventOf } from '#shared/events/event.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import { commandEventId, streamName } from '#shared/events/stream-name.ts';
+import { patient } from '#shared/postgres/pool.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { slotOf } from '#shared/transport/slot.ts';
@@ -230,7 +231,8 @@ async function rebuild(
         // The last moment: what is swapped in is not given up any more.
         if (await isFinished(log, projection.name, rebuildId)) throw new RebuildCancelled();
         // A table that was just filled has no statistics yet: its first queries would be planned blindly.
-        for (const table of tablesOf(projection)) await client.query(`analyze ${generation.schema}.${table.name}`);
+        for (const table of tablesOf(projection))
+          await client.query(patient(`analyze ${generation.schema}.${table.name}`));
         events += await swap(parts, client, projection, generation, checkpoints, rebuildId);
       } finally {
         client.release();

@@ -7,6 +7,7 @@ import type { RelayStatus } from '#projector/relay.ts';
 import type { ProjectionStatus } from '#projector/run-projection.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import type { Health } from '#shared/http/admin-app.ts';
+import { limited } from '#shared/postgres/pool.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
 /** A loop that shows no sign of life for so long is dead. */
@@ -16,7 +17,7 @@ const answerMilliseconds = 2_000;
 
 export interface HealthParts {
   readonly pool: Pool;
-  /** Where it is on a server of its own. */
+  /** Where it is on a server of its own, and the process cannot work without it. */
   readonly remoteLog: EventLog | null;
   readonly projections: ReadonlyMap<string, ProjectionStatus>;
   readonly relay: RelayStatus | null;
@@ -24,7 +25,7 @@ export interface HealthParts {
 }
 
 export function serviceHealth({ pool, remoteLog, projections, relay, runtime }: HealthParts): Health {
-  const database = answers('the database', () => pool.query('select 1'), runtime);
+  const database = answers('the database', () => pool.query(limited('select 1', answerMilliseconds)), runtime);
   const eventLog = remoteLog ? answers('the event log', () => remoteLog.head(), runtime) : async () => [];
   const loops = () => [
     ...[...projections].map(([name, { tickedAt }]) => ({ name: `projection ${name}`, tickedAt })),

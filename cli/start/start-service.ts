@@ -83,7 +83,8 @@ export async function startService({
     throw new SetupError(
       'DATABASE_URL: services of their own need a Postgres that all of them reach. Set it, or start everything in one process: npx cool-mint start',
     );
-  if (databaseUrl) await checkDatabase({ ...config, DATABASE_URL: databaseUrl });
+  let pooled = false;
+  if (databaseUrl) ({ pooled } = await checkDatabase({ ...config, DATABASE_URL: databaseUrl }));
   else {
     const embedded = stack.use(await startEmbeddedPostgres({ dataDir: config.DATA_DIR, log: logger }));
     databaseUrl = embedded.url;
@@ -93,7 +94,7 @@ export async function startService({
   const migrations = await migrate(directUrl);
   if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
 
-  const pool = createPool(databaseUrl, 'cool-mint', 12, logger);
+  const pool = createPool(databaseUrl, 'cool-mint', 12, logger, !pooled);
   stack.defer(() => pool.end());
   const log = await connectEventLog({
     eventstoreUrl: config.EVENTSTORE_URL,
@@ -117,7 +118,7 @@ export async function startService({
     runtime,
   });
   stack.defer(() => cache.close());
-  const readModel = await connectReadModel({ databaseUrl, pooled: directUrl !== databaseUrl, cache, runtime });
+  const readModel = await connectReadModel({ databaseUrl, pooled, cache, runtime });
   stack.defer(() => readModel.close());
 
   // Nobody else works in an embedded database: what a killed process held or left half done is ours to settle.
@@ -174,7 +175,8 @@ export async function startService({
 
   const health = serviceHealth({
     pool,
-    remoteLog: config.EVENTSTORE_URL ? log : null,
+    // Views are answered without it.
+    remoteLog: config.EVENTSTORE_URL && roles.some((role) => role !== 'queries') ? log : null,
     projections: projector?.status ?? new Map(),
     relay: events.relay?.status ?? null,
     runtime,

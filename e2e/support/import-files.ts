@@ -1,5 +1,6 @@
 /** Imports files as the command line does: announce the parts, send each, complete. */
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Answer, Api, Json } from './api.ts';
 
 export interface ImportFile {
@@ -28,9 +29,17 @@ export const digestOf = (content: string | Uint8Array) => `sha-256:${sha256(cont
 export const announcement = (files: readonly ImportFile[]) =>
   files.map(({ object, text }, index) => ({ part: index + 1, object, digest: digestOf(text) }));
 
-export function startRun(api: Api, files: readonly ImportFile[], options: ImportOptions = {}): Promise<Answer> {
+/**
+ * The first run of a source waits for the views, for ten seconds at most: whoever is told to ask again does so. What
+ * never comes is for the time limit of the test.
+ */
+export async function startRun(api: Api, files: readonly ImportFile[], options: ImportOptions = {}): Promise<Answer> {
   const { source = 'salesforce', mode = 'partial', mapping = {} } = options;
-  return api.post('/sync-runs', { source, mode, mapping, parts: announcement(files) });
+  for (;;) {
+    const answer = await api.post('/sync-runs', { source, mode, mapping, parts: announcement(files) });
+    if (answer.status !== 503 || answer.body.code !== 'view-behind') return answer;
+    await wait(Number(answer.headers.get('retry-after')) * 1_000);
+  }
 }
 
 export function sendPart(

@@ -13,13 +13,20 @@ const systemCodes = new Set([
   'EHOSTUNREACH',
 ]);
 
+/** Nothing was answered in the time that our pools give (pool.ts). */
+export const isReadTimeout = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout';
+
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string')
     // 57014 is a cancelled statement: a time-out of ours, worth repeating as well
     return systemCodes.has(code) || transientCodes.has(code) || transientClasses.has(code.slice(0, 2));
-  return /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|connection ended/i.test(
-    error.message,
+  return (
+    isReadTimeout(error) ||
+    /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|connection ended/i.test(
+      error.message,
+    )
   );
 }

@@ -87,9 +87,12 @@ const demandSeconds = new Histogram({
   registers: [registry],
 });
 
+/** A read that takes longer is cut by the database. */
+const statementMilliseconds = 30_000;
+
 export async function connectReadModel(options: {
   readonly databaseUrl: string;
-  /** A transaction pooler answers there. Such a one refuses limits that are asked for with a session. */
+  /** A pooler answers there: it refuses limits that are asked for with a session, so each read asks for its own. */
   readonly pooled?: boolean;
   readonly cache: Cache;
   readonly runtime: Runtime;
@@ -98,7 +101,7 @@ export async function connectReadModel(options: {
   const poolSize = options.poolSize ?? 8;
   const pool = await createPool(options.databaseUrl, {
     maxPoolSize: poolSize,
-    statementTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 30_000,
+    statementTimeout: options.pooled ? 'DISABLE_TIMEOUT' : statementMilliseconds,
     idleInTransactionSessionTimeout: options.pooled ? 'DISABLE_TIMEOUT' : 60_000,
     captureStackTrace: false,
     // Connections hold no state between statements: there is nothing to reset.
@@ -115,10 +118,10 @@ export async function connectReadModel(options: {
         : null;
     },
   });
-  return readModelOf(pool, options.cache, options.runtime);
+  return readModelOf(pool, options.pooled ?? false, options.cache, options.runtime);
 }
 
-function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadModel {
+function readModelOf(pool: DatabasePool, pooled: boolean, cache: Cache, runtime: Runtime): ReadModel {
   const remembered = new Map<string, number>();
 
   async function liveGeneration(projection: string): Promise<number> {
@@ -156,6 +159,17 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
       ) live`;
   }
 
+  /** One statement is one snapshot, in a transaction or not. */
+  function limitedOne(query: QuerySqlToken<typeof answerRow>): Promise<z.infer<typeof answerRow>> {
+    if (!pooled) return pool.one(query);
+    return pool.transaction(async (transaction) => {
+      await transaction.query(
+        sql.unsafe`select set_config('statement_timeout', ${String(statementMilliseconds)}, true)`,
+      );
+      return transaction.one(query);
+    });
+  }
+
   async function read<T>({ projection, tenant, demand, select, shape }: ReadRequest<T>) {
     await waitFor(projection, tenant, demand);
     const ended = querySeconds.startTimer({ projection });
@@ -163,7 +177,7 @@ function readModelOf(pool: DatabasePool, cache: Cache, runtime: Runtime): ReadMo
       let generation = remembered.get(projection) ?? (await liveGeneration(projection));
       for (let attempt = 0; ; attempt++) {
         try {
-          const row = await pool.one(statement(projection, generation, tenant, select));
+          const row = await limitedOne(statement(projection, generation, tenant, select));
           if (row.generation !== generation) {
             generation = row.generation;
             remembered.set(projection, generation);
