@@ -3,12 +3,17 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import os from 'node:os';
 import path from 'node:path';
 import { Client, Pool } from 'pg';
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { untilOf } from '#cli/restore.ts';
+import { ensureLocalIssuer, issuerFiles } from '#shared/access/local-issuer.ts';
 import { newEvent } from '#shared/event-log/contract.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
+import { joinInstallation } from '#shared/postgres/installation-lock.ts';
+import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { jsonLines, signalWhen, startCoolMint } from '../e2e/support/cool-mint.ts';
+import { startService, stopProcess } from '../e2e/support/service-process.ts';
 
 let root: string;
 let place: string;
@@ -79,15 +84,18 @@ async function inSource(): Promise<{ events: number; digest: string }> {
   });
 }
 
+/** As a process of the service is. */
+const atWork = (directUrl: string) =>
+  joinInstallation({ directUrl, log: 'postgres', runtime: systemRuntime, logger: pino({ level: 'silent' }) });
+
 const parts = async () => (await readdir(path.join(place, 'log')).catch(() => [])).sort();
 
 describe('cool-mint backup and restore', { timeout: 120_000 }, () => {
   test('back up beside a service, check, and restore; say what there is and what comes next', async () => {
     await record(30);
-    const service = new Client({ connectionString: database.url, application_name: 'cool-mint' });
-    await service.connect();
+    const service = await atWork(database.url);
     const made = await backUp();
-    await service.end();
+    await service[Symbol.asyncDispose]();
     expect([made.code, made.err]).toEqual([0, '']);
     expect(made.out).toMatch(
       /^Backed up 30 events from Postgres at 127\.0\.0\.1:\d+\/test_\w+ to .*place-1\.\n {2}up to {5}2026-11-01T10:00:00\.000Z\n {2}rows {6}0 of tables that are not in the log\n {2}keys {6}no\n {2}size {6}[\d.]+ kB\n$/,
@@ -146,18 +154,56 @@ describe('cool-mint backup and restore', { timeout: 120_000 }, () => {
     expect(await inTarget()).toEqual(await inSource());
   });
 
+  test('nothing starts beside a restore, nor after one that was killed, until the same command has completed it', async () => {
+    await record(30, 500_000);
+    const [from, into] = [path.join(root, 'key-from'), path.join(root, 'key-into')];
+    await ensureLocalIssuer(from);
+    expect((await coolMint(['backup', '--to', place], { DATA_DIR: from })).code).toBe(0);
+    const env = { DATABASE_URL: target.url, DATA_DIR: into };
+    const service = () => startService(into, { ...env, DEMO: 'on' });
+    const restoring = start(['restore', '--from', place], env);
+    await signalWhen({ ...restoring, ended: Promise.resolve({ code: 0, out: '', err: '' }) }, 'SIGSTOP', async () => {
+      return (await inTarget()).events > 0;
+    });
+    await expect(service().ready).rejects.toThrow('A restore, or a copy of the event log, is under way');
+    const second = await restore();
+    expect([second.code, second.err]).toEqual([1, expect.stringContaining('Another restore, or a copy')]);
+    restoring.child.kill('SIGKILL');
+    await restoring.ended;
+
+    const { events } = await inTarget();
+    expect(events).toBeLessThan(30);
+    await expect(service().ready).rejects.toThrow(
+      new RegExp(`A restore of ${place}, begun .*Z, has not ended.*npx cool-mint restore --from ${place}`),
+    );
+    const elsewhere = await coolMint(['backup', '--to', `${place}-of-a-part`], env);
+    expect([elsewhere.code, elsewhere.err]).toEqual([1, expect.stringContaining('has not ended')]);
+    expect((await inTarget()).events).toBe(events);
+    // Its key was there before the first event was.
+    const key = (dataDir: string) => readFile(issuerFiles(dataDir).privateKey, 'utf8');
+    expect(await key(into)).toBe(await key(from));
+
+    const whole = await coolMint(['restore', '--from', place], env);
+    expect([whole.code, whole.out]).toEqual([0, expect.stringMatching(/Restored 30 events.*had been there before/s)]);
+    expect(await inTarget()).toEqual(await inSource());
+    const running = startService(into, { ...env, DEMO: 'off' });
+    await running.ready;
+    const beside = await restore();
+    expect([beside.code, beside.err]).toEqual([1, expect.stringContaining('A Cool Mint is at work on')]);
+    expect(await stopProcess(running.child)).toBe(0);
+  });
+
   test('a restore is refused where a service is at work, where there is something, and where a byte differs', async () => {
     await record(10);
     await backUp();
-    const service = new Client({ connectionString: target.url, application_name: 'cool-mint' });
-    await service.connect();
+    const service = await atWork(target.url);
     const used = await restore();
     expect([used.code, used.out, used.err]).toEqual([
       1,
       '',
       expect.stringMatching(/A Cool Mint is at work on .* Stop it first/),
     ]);
-    await service.end();
+    await service[Symbol.asyncDispose]();
     const same = await coolMint(['restore', '--from', place]);
     expect([same.code, same.err]).toEqual([1, expect.stringContaining('has the event log that was backed up')]);
 

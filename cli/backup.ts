@@ -47,7 +47,7 @@ async function backUp({ to, keys, json = false }: Omit<BackupVerbOptions, 'json'
     const { openBeside } = await import('#cli/installation.ts');
     const { createBackup } = await import('#shared/backup/create-backup.ts');
     const { openStore } = await import('#shared/backup/open-store.ts');
-    const store = await openStore(to);
+    const store = await openStore(to, stop.signal);
     await using installation = await openBeside(config, logger);
     const result = await createBackup({
       log: installation.log,

@@ -43,23 +43,3 @@ export function databasePlace({ DATABASE_URL, DATA_DIR }: StartConfig): string {
 export function eventstorePlace({ EVENTSTORE_URL = '', EVENTSTORE_STREAM_PREFIX: prefix }: StartConfig): string {
   return `EventStoreDB at ${parseConnectionString(EVENTSTORE_URL).place}${prefix ? `, prefix ${prefix}` : ''}`;
 }
-
-/**
- * Which log a Cool Mint works with that is at work on this database. By the sessions of the service: it listens for
- * appends where its log is in this Postgres, and has a pool either way.
- */
-export async function logInUse(directUrl: string): Promise<'postgres' | 'eventstoredb' | null> {
-  const client = new Client({ connectionString: directUrl, application_name: 'cool-mint log' });
-  await client.connect();
-  try {
-    const answer = await client.query<{ name: string }>(
-      `select distinct application_name as name from pg_stat_activity
-       where datname = current_database() and application_name in ('cool-mint', 'cool-mint listen event_log')`,
-    );
-    const names = answer.rows.map(({ name }) => name);
-    if (names.includes('cool-mint listen event_log')) return 'postgres';
-    return names.length > 0 ? 'eventstoredb' : null;
-  } finally {
-    await client.end();
-  }
-}

@@ -310,7 +310,7 @@ describe('a database without a service', () => {
       ]);
       expect(finding(reports, 'database', 'connections')).toEqual([
         'warning',
-        told(/of 15 in use; a process takes up to 22.*max_connections/),
+        told(/of 15 in use; a process takes up to 23.*max_connections/),
       ]);
     } finally {
       await inDatabase(database.url, async (client) => {

@@ -4,11 +4,13 @@ import path from 'node:path';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 import { CliError } from '#cli/cli-error.ts';
-import { type Database, databasePlace, eventstorePlace, logInUse, openDatabase } from '#cli/database.ts';
+import { type Database, databasePlace, eventstorePlace, openDatabase } from '#cli/database.ts';
 import type { StartConfig } from '#cli/start/config.ts';
+import { refuseCutRestore } from '#shared/backup/restore-mark.ts';
 import { connectEventLog } from '#shared/event-log/connect.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import { runningPostgres } from '#shared/postgres/embedded/running-postgres.ts';
+import { logsInUse, takeInstallation } from '#shared/postgres/installation-lock.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
 import { createPool } from '#shared/postgres/pool.ts';
 
@@ -36,18 +38,28 @@ export async function openBeside(config: StartConfig, logger: Logger): Promise<I
   return open(config, logger, database, async () => {
     const client = new Client({ connectionString: database.directUrl });
     await client.connect();
-    const answer = await client.query<{ log: string | null }>("select to_regclass('event_log.log') as log");
-    await client.end();
-    if (answer.rows[0]?.log === null) throw nothing();
+    try {
+      const answer = await client.query<{ log: string | null }>("select to_regclass('event_log.log') as log");
+      if (answer.rows[0]?.log === null) throw nothing();
+      await refuseCutRestore(client);
+    } finally {
+      await client.end();
+    }
   });
 }
 
-/** In place of a service, made ready to be written. Throws a SetupError or a CliError where one is at work. */
+/** In place of a service, which cannot start meanwhile, made ready to be written. Throws a SetupError or a CliError where one is at work. */
 export async function openInPlace(config: StartConfig, logger: Logger): Promise<Installation> {
   const database = await openDatabase(config, logger);
-  return open(config, logger, database, async () => {
-    if (config.DATABASE_URL && (await logInUse(database.directUrl)) !== null)
-      throw new CliError(`A Cool Mint is at work on ${databasePlace(config)}. Stop it first.`);
+  return open(config, logger, database, async (stack) => {
+    const alone = await takeInstallation(database.directUrl);
+    if (alone === null)
+      throw new CliError(
+        (await logsInUse(database.directUrl)).size > 0
+          ? `A Cool Mint is at work on ${databasePlace(config)}. Stop it first.`
+          : `Another restore, or a copy of the event log, is under way on ${databasePlace(config)}. Wait until it has ended.`,
+      );
+    stack.use(alone);
     await migrate(database.directUrl);
   });
 }
@@ -56,11 +68,11 @@ async function open(
   config: StartConfig,
   logger: Logger,
   database: Database,
-  prepare: () => Promise<void>,
+  prepare: (stack: AsyncDisposableStack) => Promise<void>,
 ): Promise<Installation> {
   await using stack = new AsyncDisposableStack();
   const { url, directUrl } = stack.use(database);
-  await prepare();
+  await prepare(stack);
   const { EVENTSTORE_URL: eventstoreUrl, EVENTSTORE_STREAM_PREFIX: eventstoreStreamPrefix } = config;
   const pool = createPool(url, 'cool-mint backup', 4, logger);
   stack.defer(() => pool.end());

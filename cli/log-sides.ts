@@ -1,11 +1,12 @@
 /** The two logs that `cool-mint log` is about: opened with the settings of `start`, and closed again. */
 import type { Logger } from 'pino';
 import { CliError } from '#cli/cli-error.ts';
-import { databasePlace, eventstorePlace, logInUse, openDatabase } from '#cli/database.ts';
-import type { LogKind } from '#cli/log.ts';
+import { databasePlace, eventstorePlace, openDatabase } from '#cli/database.ts';
 import type { StartConfig } from '#cli/start/config.ts';
+import { refuseCutRestore } from '#shared/backup/restore-mark.ts';
 import { connectEventLog } from '#shared/event-log/connect.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
+import { type LogKind, logsInUse, takeInstallation } from '#shared/postgres/installation-lock.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
 import { createPool } from '#shared/postgres/pool.ts';
 
@@ -16,13 +17,15 @@ export interface LogSides extends AsyncDisposable {
 }
 
 /**
- * Throws a SetupError, or a CliError, that says which setting or server is wrong. `whereUsed` is told, before anything is
- * opened, which log a Cool Mint works with that was seen at work on this database, and may throw.
+ * Throws a SetupError, or a CliError, that says which setting or server is wrong. `writes`: the log that
+ * is to be written, in place of every service that works with it. `whereUsed` is told, before anything is opened, with
+ * which logs a Cool Mint is at work on this database, and may throw.
  */
 export async function openLogs(
   config: StartConfig,
   logger: Logger,
-  whereUsed: (log: LogKind) => void,
+  writes: LogKind | null,
+  whereUsed: (logs: ReadonlySet<LogKind>) => void,
 ): Promise<LogSides> {
   const { EVENTSTORE_URL: eventstoreUrl, EVENTSTORE_STREAM_PREFIX: eventstoreStreamPrefix } = config;
   if (!eventstoreUrl)
@@ -32,12 +35,18 @@ export async function openLogs(
 
   await using stack = new AsyncDisposableStack();
   const { url: databaseUrl, directUrl } = stack.use(await openDatabase(config, logger));
+  const alone = writes === null ? null : await takeInstallation(directUrl, [writes]);
+  if (alone !== null) stack.use(alone);
+  whereUsed(await logsInUse(directUrl));
+  if (writes !== null && alone === null)
+    throw new CliError(
+      `A restore, or another copy of the event log, is under way on ${databasePlace(config)}. Wait until it has ended.`,
+    );
   await migrate(directUrl);
-  const used = config.DATABASE_URL ? await logInUse(directUrl) : null;
-  if (used !== null) whereUsed(used);
 
   const pool = createPool(databaseUrl, 'cool-mint log', 4, logger);
   stack.defer(() => pool.end());
+  await refuseCutRestore(pool);
   const eventstoredb = await connectEventLog({ eventstoreUrl, eventstoreStreamPrefix, pool, directUrl });
   stack.defer(() => eventstoredb.close());
   const postgres = await connectEventLog({ pool, directUrl });

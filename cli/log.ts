@@ -12,10 +12,10 @@ import { type CopyOptions, CopyUnverified, copyLog, tellOf } from '#shared/event
 import { CopyConflict } from '#shared/event-log/copy-log-chains.ts';
 import { compareLogs, LogsDiffer } from '#shared/event-log/copy-log-compare.ts';
 import { LogUnavailable } from '#shared/event-log/event-log.ts';
+import type { LogKind } from '#shared/postgres/installation-lock.ts';
 import { isTransient } from '#shared/postgres/transient-error.ts';
 
-const logKinds = ['postgres', 'eventstoredb'] as const;
-export type LogKind = (typeof logKinds)[number];
+const logKinds = ['postgres', 'eventstoredb'] as const satisfies readonly LogKind[];
 type Action = 'copy' | 'verify';
 
 interface LogOptions {
@@ -55,7 +55,7 @@ async function moveLog(action: Action, { from, to, json = false }: { from: LogKi
   try {
     // Only here: the clients of two servers would make every other verb slower to begin.
     const { openLogs } = await import('#cli/log-sides.ts');
-    await using sides = await openLogs(config, logger, (used) => {
+    await using sides = await openLogs(config, logger, action === 'copy' ? to : null, (used) => {
       if (action === 'copy') checkUse(used, from, to, json);
     });
     const options = {
@@ -124,12 +124,12 @@ async function verify({ onProgress, ...options }: CopyOptions, { from, to, json,
     print(`Both hold the same ${plural(events, 'event')}, each tenant's in the same order.\n  digest  ${digest}`);
 }
 
-function checkUse(used: LogKind, from: LogKind, to: LogKind, json: boolean): void {
-  if (used === to)
+function checkUse(used: ReadonlySet<LogKind>, from: LogKind, to: LogKind, json: boolean): void {
+  if (used.has(to))
     throw new CliError(
       `A Cool Mint is at work on this database, with its event log in ${to === 'postgres' ? 'it' : 'another store'}. Stop it first: what it records would get between what is copied.`,
     );
-  if (used === from && !json)
+  if (used.has(from) && !json)
     note(
       'A Cool Mint is at work on this database. What it records meanwhile is copied too, as far as it can be; stop it and run this again before you switch.',
     );

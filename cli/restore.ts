@@ -76,7 +76,7 @@ async function restore({
   const shown = eventsOn(bar, labels);
   try {
     const { openStore } = await import('#shared/backup/open-store.ts');
-    const store = await openStore(from);
+    const store = await openStore(from, stop.signal);
     const options = { store, until: until ?? null, signal: stop.signal };
     if (check) {
       const { verifyBackup } = await import('#shared/backup/verify-backup.ts');

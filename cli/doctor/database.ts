@@ -4,7 +4,7 @@ import { pendingMigrations } from '#shared/postgres/migrate.ts';
 
 const group = 'database';
 /** Of a process that does everything: its pool (12), that of the read model (8), one that listens, one to migrate. */
-const sessionsOfProcess = 22;
+const sessionsOfProcess = 23;
 
 export function databaseChecks({ foundDatabase, database, migrated, atWork }: Installation): Check[] {
   return [

@@ -12,7 +12,6 @@ import type { Admin } from 'kafkajs';
 import { Pool } from 'pg';
 import { pino } from 'pino';
 import { type CliConfig, cliConfig } from '#cli/config.ts';
-import { logInUse } from '#cli/database.ts';
 import { NotThere } from '#cli/doctor/check.ts';
 import { checkUrl, runningService } from '#cli/find-service.ts';
 import { type StartConfig, startConfig } from '#cli/start/config.ts';
@@ -25,6 +24,7 @@ import { existingEventStoreLog } from '#shared/event-log/eventstoredb-event-log.
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { checkDatabase, type FoundDatabase } from '#shared/postgres/check-database.ts';
 import { runningPostgres } from '#shared/postgres/embedded/running-postgres.ts';
+import { logsInUse } from '#shared/postgres/installation-lock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { kafkaClient, setupProblem } from '#shared/transport/kafka/client.ts';
 import { noBroker } from '#shared/transport/kafka/connect.ts';
@@ -142,7 +142,7 @@ export function lookAt(environment: Readonly<Record<string, string | undefined>>
   });
   const atWork = once(async () => {
     await database();
-    return (await logInUse(await directUrl())) !== null;
+    return (await logsInUse(await directUrl())).size > 0;
   });
 
   const foundLog = once(async (): Promise<FoundLog | null> => {

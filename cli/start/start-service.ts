@@ -19,6 +19,7 @@ import { startProjector } from '#projector/start-projector.ts';
 import { addQueries } from '#query-service/add-queries.ts';
 import { ensureLocalIssuer } from '#shared/access/local-issuer.ts';
 import { tokenVerifier } from '#shared/access/verify-token.ts';
+import { refuseCutRestore } from '#shared/backup/restore-mark.ts';
 import type { Cache } from '#shared/cache/cache.ts';
 import { connectCache } from '#shared/cache/connect.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
@@ -30,6 +31,7 @@ import { addApiDocs, describeInterface } from '#shared/http/api-docs.ts';
 import { type App, createApp } from '#shared/http/app.ts';
 import { checkDatabase } from '#shared/postgres/check-database.ts';
 import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
+import { joinInstallation } from '#shared/postgres/installation-lock.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
 import { createPool } from '#shared/postgres/pool.ts';
 import { connectReadModel, type ReadModel } from '#shared/read-model/read-model.ts';
@@ -91,11 +93,14 @@ export async function startService({
     logger.info({ adopted: embedded.adopted }, 'embedded Postgres is up');
   }
   const directUrl = config.DATABASE_DIRECT_URL ?? databaseUrl;
+  const kind = config.EVENTSTORE_URL ? 'eventstoredb' : 'postgres';
+  stack.use(await joinInstallation({ directUrl, log: kind, runtime, logger }));
   const migrations = await migrate(directUrl);
   if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
 
   const pool = createPool(databaseUrl, 'cool-mint', 12, logger, !pooled);
   stack.defer(() => pool.end());
+  await refuseCutRestore(pool);
   const log = await connectEventLog({
     eventstoreUrl: config.EVENTSTORE_URL,
     eventstoreStreamPrefix: config.EVENTSTORE_STREAM_PREFIX,

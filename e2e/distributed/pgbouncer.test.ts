@@ -1,12 +1,18 @@
 /** Everything through PgBouncer in transaction mode, but for what needs a session. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pollMilliseconds } from '#shared/event-log/append-signal.ts';
 import { checkDatabase } from '#shared/postgres/check-database.ts';
+import { logsInUse, takeInstallation } from '#shared/postgres/installation-lock.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { type PgBouncer, startPgBouncer } from '#shared/testing/pgbouncer.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { compareWithOracle } from '../support/compare.ts';
 import { rebuild } from '../support/rebuild.ts';
+import { startService, stopProcess } from '../support/service-process.ts';
 import { startSystem } from '../support/system.ts';
 import { runWorkload, seedOf } from '../support/workload.ts';
 
@@ -23,6 +29,12 @@ afterAll(async () => {
   await database?.drop();
   await other?.drop();
 });
+
+async function connected(connectionString: string) {
+  const client = new Client({ connectionString });
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+}
 
 const through = ({ url }: TestDatabase) => ({ DATABASE_URL: bouncer.urlOf(url), DATABASE_DIRECT_URL: url });
 const tenants = ['acme', 'globex', 'initech'];
@@ -66,6 +78,30 @@ test('readers are woken past it', async () => {
   for (let index = 0; index < 5; index++) {
     await api.ok(api.post('/selections', { name: `woken ${index}` }), 201);
     await system.settle();
+  }
+});
+
+test('that nobody is at work any more is known although it keeps sessions of theirs', async () => {
+  const own = await createTestDatabase();
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'cool-mint-pooled-'));
+  // A pooler that keeps sessions for long, as it does by default.
+  const keeping = await startPgBouncer(own.url, { server_idle_timeout: 600 });
+  const env = { DATABASE_URL: keeping.urlOf(own.url), DATABASE_DIRECT_URL: own.url, DEMO: 'off' };
+  const service = startService(dataDir, env);
+  try {
+    await service.ready;
+    expect([...(await logsInUse(own.url))]).toEqual(['postgres']);
+    await stopProcess(service.child, 'SIGKILL');
+    await using client = await connected(own.url);
+    const kept = "select from pg_stat_activity where application_name = 'cool-mint' and datname = current_database()";
+    expect((await client.query(kept)).rowCount).toBeGreaterThan(0);
+    await using alone = await takeInstallation(own.url);
+    expect(alone).not.toBeNull();
+  } finally {
+    await stopProcess(service.child, 'SIGKILL');
+    await rm(dataDir, { recursive: true, force: true });
+    await keeping[Symbol.asyncDispose]();
+    await own.drop();
   }
 });
 

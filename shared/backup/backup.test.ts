@@ -88,14 +88,14 @@ async function restored<T>(
   work: (parts: {
     readonly target: EventLog;
     readonly into: Client;
-    readonly restore: () => ReturnType<typeof restoreBackup>;
+    readonly restore: (more?: Partial<Parameters<typeof restoreBackup>[0]>) => ReturnType<typeof restoreBackup>;
   }) => Promise<T>,
 ): Promise<T> {
   const other = await createTestDatabase();
   const into = await connected(other.url);
   const target = given.log ?? memoryEventLog({ id: '0000000b' });
   try {
-    const restore = () =>
+    const restore = (more: Partial<Parameters<typeof restoreBackup>[0]> = {}) =>
       restoreBackup({
         store: folderStore(folder),
         until: null,
@@ -105,6 +105,7 @@ async function restored<T>(
         signal: never,
         onProgress: () => undefined,
         ...given,
+        ...more,
       });
     return await work({ target, into, restore });
   } finally {
@@ -158,7 +159,11 @@ describe('what was backed up', () => {
         keys: 'restored',
         digest: checked.digest,
       });
-      expect(await eventsOf(target)).toEqual(await eventsOf(log));
+      // Each tenant's in the same order, as with any copy.
+      for (const tenant of ['acme', 'globex']) {
+        const of = async (each: EventLog) => (await eventsOf(each)).filter((event) => event.metadata.tenant === tenant);
+        expect(await of(target)).toEqual(await of(log));
+      }
       for (const table of ['request_origins', 'planned_appends']) {
         const rows = `select * from command.${table}`;
         expect((await into.query(rows)).rows).toEqual((await client.query(rows)).rows);
@@ -301,6 +306,33 @@ describe('a second backup to the same place', () => {
     const [part] = (await files()).filter((name) => name.startsWith('log/'));
     await rm(path.join(folder, part as string));
     expect(await refusal(backUp())).toContain(`${part} is missing`);
+  });
+
+  test('is refused where files of others are, also in folders named like ours, and leaves those beside it', async () => {
+    await record(1);
+    const hex = '0'.repeat(64);
+    const foreign = [
+      'log/production.log',
+      'keys/id_rsa',
+      'tables/chairs.csv',
+      `tables/public.chairs-00000001-${hex}.ndjson.gz`,
+      `log/part-00000001-${hex}.ndjson.gz.bak`,
+      'keys/0-private-key.pem',
+      'letter.txt',
+    ];
+    for (const name of foreign) {
+      const other = newFolder();
+      await folderStore(other).write(name, Buffer.from('precious'));
+      expect(await refusal(backUp({ store: folderStore(other) }))).toContain(
+        `is neither empty nor a backup: it holds ${name}`,
+      );
+      expect(await files(other)).toEqual([name]);
+    }
+    await backUp();
+    for (const name of foreign) await folderStore(folder).write(name, Buffer.from('precious'));
+    await record(1);
+    await backUp();
+    expect(await files()).toEqual(expect.arrayContaining(foreign));
   });
 
   test('is refused in a folder of other things, and beside another backup', async () => {
@@ -447,14 +479,69 @@ describe('a restore', () => {
     expect(await refusal(verify())).toContain('it is empty');
   });
 
-  test('refuses events of sync runs that only a newer version understands', async () => {
-    const event = newEvent('acme', { source: 'salesforce' });
-    const metadata = { ...event.metadata, schemaVersion: 99 };
-    const events = [{ ...event, type: 'SyncStarted', metadata }];
-    await log.append([{ stream: `syncrun-${randomUUID()}`, expected: 'none', events }]);
+  test.each([
+    ['syncrun', 'SyncStarted', 99],
+    ['selection', 'SelectionRenamed', 99],
+    ['selection', 'SelectionPainted', 1],
+  ])('refuses an event of a %s that only a newer version understands: %s %i', async (stream, type, schemaVersion) => {
+    const event = newEvent('acme');
+    const events = [{ ...event, type, metadata: { ...event.metadata, schemaVersion } }];
+    await log.append([{ stream: `${stream}-${randomUUID()}`, expected: 'none', events }]);
     await backUp();
-    expect(await refusal(verify())).toMatch(/does not know \(.*It was made by version 0\.0\.0-test: restore with/);
+    const told = /does not know \(.*It was made by version 0\.0\.0-test: restore with/;
+    expect(await refusal(verify())).toMatch(told);
+    await restored({}, async ({ restore, target }) => {
+      expect(await refusal(restore())).toMatch(told);
+      expect(await target.head()).toBe(target.start);
+    });
   });
+
+  test.each(['check', 'restore'])(
+    'a %s tells a newer backup made meanwhile from damage, whenever it comes',
+    async (verb) => {
+      const dataDir = newFolder();
+      await ensureLocalIssuer(dataDir);
+      await record(3);
+      await origin('agent');
+      await backUp({ keysOf: dataDir });
+      const told: number[] = [];
+      for (let at = 1, ended = false; !ended; at++) {
+        let reads = 0;
+        ended = true;
+        const store = folderStore(folder);
+        const beside: BackupStore = {
+          ...store,
+          async read(name) {
+            if (++reads === at) {
+              ended = false;
+              await origin(`agent ${at}`);
+              await backUp({ keysOf: at % 2 ? null : dataDir });
+            }
+            return store.read(name);
+          },
+        };
+        await restored({}, async ({ restore, target, into }) => {
+          const work = verb === 'check' ? verify(null, beside) : restore({ store: beside });
+          const error = await work.then(
+            () => null,
+            (thrown: unknown) => thrown,
+          );
+          if (error !== null) {
+            expect(error).toBeInstanceOf(BackupRefused);
+            expect((error as Error).message).toContain('A newer backup was made');
+            told.push(at);
+          }
+          const { events } = await restore();
+          expect(await eventsOf(target)).toEqual((await eventsOf(log)).slice(0, events));
+          expect((await into.query('select from installation.restore')).rowCount).toBe(0);
+        });
+      }
+      expect(told.length).toBeGreaterThan(0);
+      // When only the log is still to be read, nothing of that is taken away.
+      expect(Math.min(...told)).toBeLessThan(4);
+      if (verb === 'check') expect(told.length).toBeLessThan(4);
+    },
+  );
 
   test('refuses an installation that has events, and the one that was backed up', async () => {
     await record(5);
@@ -520,6 +607,13 @@ describe('a restore', () => {
     const { position } = (await log.readAll(log.start, 7)).events.at(-1) as RecordedEvent;
     await restored({ until: { position } }, async ({ restore }) => {
       expect(await restore()).toMatchObject({ events: 7, cut: true });
+    });
+    // Before the first event there is nothing, so nothing of the rows either.
+    await restored({ until: { time: '2026-11-01T10:00:00.999Z' } }, async ({ restore, into, target }) => {
+      expect(await restore()).toMatchObject({ events: 0, cut: true, time: null, rows: 0 });
+      expect(await target.head()).toBe(target.start);
+      for (const table of ['request_origins', 'planned_appends'])
+        expect((await into.query(`select from command.${table}`)).rowCount, table).toBe(0);
     });
     // After the last event nothing is cut: all rows come.
     await restored({ until: { time: '2026-11-02T00:00:00.000Z' } }, async ({ restore, into }) => {

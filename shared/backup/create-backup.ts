@@ -5,7 +5,7 @@
  * 2. The end of the log, and rows that leave their table when the log has them, at one moment; then the log up to there,
  *    part by part; then the other rows, and the keys (tables.ts says why in this order).
  * 3. The manifest. Until it is written, the backup that was there before is whole.
- * 4. Take away what the manifest does not name: rows of earlier backups, so that what was erased goes from here too.
+ * 4. Take away what the manifest does not name, of the names that a backup makes (our-names.ts): rows of earlier backups, so that what was erased goes from here too.
  *
  * Cut at any point, the same command goes on with the parts of the log that were written.
  */
@@ -20,6 +20,7 @@ import {
   manifestText,
   parseManifest,
 } from '#shared/backup/manifest.ts';
+import { isOurs } from '#shared/backup/our-names.ts';
 import { maxPartBytes } from '#shared/backup/parts.ts';
 import { BackupRefused } from '#shared/backup/refused.ts';
 import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/backup/store.ts';
@@ -32,9 +33,6 @@ import { fractionOf, type Position } from '#shared/event-log/position.ts';
 /** One backup of an installation at a time; the number is only ours. */
 const lockKey = 7_305_120_442;
 const lockNotAvailable = '55P03';
-
-/** Names that a backup may have made, complete or not. */
-const ourNames = /^(manifest\.json|(log|tables|keys)\/[A-Za-z0-9_.-]+)$/;
 
 export interface BackupOptions {
   readonly log: EventLog;
@@ -151,7 +149,7 @@ async function backUp(options: BackupOptions): Promise<BackupResult> {
 async function logThere(store: BackupStore, there: readonly StoredFile[], log: EventLog): Promise<BackedUpLog> {
   const bytes = await store.read(manifestName);
   if (bytes === null) {
-    const foreign = there.find(({ name }) => !ourNames.test(name));
+    const foreign = there.find(({ name }) => !isOurs(name));
     if (foreign)
       throw new BackupRefused(
         `${store.place} is neither empty nor a backup: it holds ${foreign.name}. Choose an empty place.`,
@@ -230,7 +228,7 @@ async function backUpLog({
 async function removeOthers(store: BackupStore, content: Manifest): Promise<boolean> {
   const named = new Set([manifestName, ...filesOf(content).map(({ name }) => name)]);
   try {
-    for (const { name } of await store.list()) if (!named.has(name) && ourNames.test(name)) await store.remove(name);
+    for (const { name } of await store.list()) if (!named.has(name) && isOurs(name)) await store.remove(name);
     return true;
   } catch (error) {
     if (error instanceof StoreUnavailable) return false;

@@ -1,14 +1,18 @@
 /** A backup in a folder. For its owner only: it holds personal data, and the key that signs tokens. */
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/backup/store.ts';
 
-/** One file at a time is written; what a cut left here is overwritten. */
-const unfinished = '.unfinished';
+/** A file that is being written, or was when something ended the process: a name of its own for each, so that two never share one. */
+const unfinished = /^\.unfinished-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Whoever writes a file has done so long before; by the clock of this machine and that of the disk. */
+const leftOverMilliseconds = 60 * 60_000;
 
 export function folderStore(given: string): BackupStore {
   const folder = path.resolve(given);
   const fileOf = (name: string) => path.join(folder, ...name.split('/'));
+  let tidied: Promise<void> | undefined;
   return {
     place: folder,
 
@@ -19,7 +23,7 @@ export function folderStore(given: string): BackupStore {
         for (const entry of entries ?? []) {
           const file = path.join(entry.parentPath, entry.name);
           const name = path.relative(folder, file).split(path.sep).join('/');
-          if (!entry.isDirectory() && name !== unfinished) files.push({ name, bytes: (await stat(file)).size });
+          if (!entry.isDirectory() && !unfinished.test(name)) files.push({ name, bytes: (await stat(file)).size });
         }
         return files;
       }),
@@ -30,15 +34,16 @@ export function folderStore(given: string): BackupStore {
       explained(folder, async () => {
         const file = fileOf(name);
         await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-        const temporary = path.join(folder, unfinished);
-        const handle = await open(temporary, 'w', 0o600);
+        tidied ??= removeLeftOvers(folder);
+        await tidied;
+        const temporary = path.join(folder, `.unfinished-${randomUUID()}`);
         try {
-          await handle.writeFile(bytes);
-          await handle.sync();
-        } finally {
-          await handle.close();
+          await writeDurably(temporary, bytes);
+          await rename(temporary, file);
+        } catch (error) {
+          await rm(temporary, { force: true }).catch(() => undefined);
+          throw error;
         }
-        await rename(temporary, file);
         await syncFolder(path.dirname(file));
       }),
 
@@ -51,6 +56,25 @@ export function folderStore(given: string): BackupStore {
 function ifThere(error: NodeJS.ErrnoException): null {
   if (error.code === 'ENOENT') return null;
   throw error;
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What processes that were killed have left half written. */
+async function removeLeftOvers(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((each) => unfinished.test(each))) {
+    const file = path.join(folder, name);
+    const found = await stat(file).catch(ifThere);
+    if (found && Date.now() - found.mtimeMs > leftOverMilliseconds) await rm(file, { force: true });
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -4,9 +4,10 @@
  * 1. Verify all of it. Nothing is written before that.
  * 2. Copy the log, as any log is copied (copy-log.ts): the target must be empty or a beginning of what is restored, which
  *    is what a restore that was cut leaves; at the end both are compared by count and digest.
- * 3. In one transaction, what is not in the log. Where any of the tables has rows already, all are left as they are:
- *    they are newer, and what was erased from them must not come back.
- * 4. The keys, where the data folder has none.
+ *    Before the first event is written, a mark is made with which nothing starts (restore-mark.ts), and the keys are put
+ *    where the data folder has none: nobody makes others in between.
+ * 3. In one transaction, what is not in the log, and the mark goes. Where any of the tables has rows already, all are
+ *    left as they are: they are newer, and what was erased from them must not come back.
  *
  * The restored log has its own id, so positions of the old one fit nowhere, and views of the old one are noticed.
  */
@@ -14,10 +15,11 @@ import type { Client } from 'pg';
 import { backupLog } from '#shared/backup/backup-log.ts';
 import { type RestoredKeys, restoreKeys } from '#shared/backup/keys.ts';
 import { BackupRefused } from '#shared/backup/refused.ts';
+import { markRestore, unmarkRestore } from '#shared/backup/restore-mark.ts';
 import type { BackupStore } from '#shared/backup/store.ts';
 import { restoreSyncSources } from '#shared/backup/sync-sources.ts';
 import { anyRows, checkTables, restoreTables } from '#shared/backup/table-rows.ts';
-import { type Until, type VerifiedBackup, verifyBackup } from '#shared/backup/verify-backup.ts';
+import { type Until, unlessNewer, type VerifiedBackup, verifyBackup } from '#shared/backup/verify-backup.ts';
 import { copyLog } from '#shared/event-log/copy-log.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 
@@ -66,9 +68,17 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
       `This installation has the event log that was backed up (${log.id}). A restore needs an empty one: another database (DATABASE_URL, or DATA_DIR), or another EVENTSTORE_STREAM_PREFIX.`,
     );
   await checkTables(client, content);
-  const { before } = await copyLog({ source: backupLog(store, content, position), target: log, signal, onProgress });
-  const rows = await restoreRows(client, store, verified);
-  const keys = await restoreKeys(store, content.keys, dataDir);
+  let begun: Promise<RestoredKeys> | undefined;
+  const begin = () => {
+    begun ??= markRestore(client, store.place).then(() =>
+      unlessNewer(store, content, () => restoreKeys(store, content.keys, dataDir)),
+    );
+    return begun;
+  };
+  const target: EventLog = { ...log, append: (appends) => begin().then(() => log.append(appends)) };
+  const { before } = await copyLog({ source: backupLog(store, content, position), target, signal, onProgress });
+  const keys = await begin();
+  const rows = await restoreRows(client, store, verified, signal);
   return { content, events, time, cut, digest, before, rows, keys, staleViews: await hasViewsOfOthers(client, log.id) };
 }
 
@@ -76,11 +86,14 @@ async function restoreRows(
   client: Client,
   store: BackupStore,
   { content, cut, time, sources }: VerifiedBackup,
+  signal: AbortSignal,
 ): Promise<number | null> {
   await client.query('begin');
   try {
-    const rows = (await anyRows(client)) ? null : await restoreTables(client, store, content.tables, cut ? time : null);
+    const restored = () => restoreTables(client, store, content.tables, cut ? { time } : null, signal);
+    const rows = (await anyRows(client)) ? null : await unlessNewer(store, content, restored);
     await restoreSyncSources(client, sources);
+    await unmarkRestore(client);
     await client.query('commit');
     return rows;
   } catch (error) {

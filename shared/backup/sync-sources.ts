@@ -4,8 +4,7 @@
  * that an import which was cut goes on, and no record counts as old news because of a run that the log lacks.
  */
 import type { ClientBase } from 'pg';
-import type { RecordedEvent } from '#shared/event-log/event-log.ts';
-import { decodeEvent } from '#shared/events/codec.ts';
+import type { StoredEvent } from '#shared/events/event.ts';
 import { categoryOf, entityIdOf } from '#shared/events/stream-name.ts';
 
 export interface SyncSource {
@@ -18,7 +17,7 @@ export interface SyncSource {
 }
 
 export interface SyncSources {
-  add(event: RecordedEvent): void;
+  add(event: StoredEvent): void;
   all(): SyncSource[];
 }
 
@@ -27,11 +26,10 @@ export function syncSources(): SyncSources {
   /** Runs that have not ended, and the key of their source. */
   const open = new Map<string, string>();
   return {
-    add(recorded) {
-      if (categoryOf(recorded.stream) !== 'syncrun') return;
-      const { tenant } = recorded.metadata;
-      const run = entityIdOf(recorded.stream);
-      const event = decodeEvent(recorded);
+    add(event) {
+      if (categoryOf(event.stream) !== 'syncrun') return;
+      const { tenant } = event.metadata;
+      const run = entityIdOf(event.stream);
       if (event.type === 'SyncStarted') {
         const { source, epoch } = event.data;
         const key = JSON.stringify([tenant, source]);

@@ -112,9 +112,14 @@ async function writeTable(
 }
 
 /** Throws BackupRefused where a part is not as it was written. */
-export async function verifyTable(store: BackupStore, { table, rows, parts }: BackedUpTable): Promise<void> {
+export async function verifyTable(
+  store: BackupStore,
+  { table, rows, parts }: BackedUpTable,
+  signal: AbortSignal,
+): Promise<void> {
   let found = 0;
   for (const part of parts) {
+    signal.throwIfAborted();
     const lines = await readLines(store, part);
     if (lines.length !== part.rows)
       throw new BackupRefused(`${part.name}: ${lines.length} rows, where ${part.rows} belong.`);
@@ -146,15 +151,18 @@ export async function anyRows(client: ClientBase): Promise<boolean> {
 }
 
 /**
- * Puts rows into tables that are empty; the caller's transaction. `until`: only those up to a time, where the log ends
- * there too; null where the log is whole. Answers how many.
+ * Puts rows into tables that are empty; the caller's transaction. `cut`: where the log ends, only rows up to there; its
+ * time is null where it has no event, and then there are no rows either. Null: the log is whole. Answers how many.
  */
 export async function restoreTables(
   client: ClientBase,
   store: BackupStore,
   tables: readonly BackedUpTable[],
-  until: string | null,
+  cut: { readonly time: string | null } | null,
+  signal: AbortSignal,
 ): Promise<number> {
+  if (cut?.time === null) return 0;
+  const until = cut?.time ?? null;
   const types = await columnsOfAll(client);
   let rows = 0;
   for (const { table, time } of rowsTables) {
@@ -165,6 +173,7 @@ export async function restoreTables(
     for (const part of backedUp.parts) {
       const lines = await readLines(store, part);
       for (let at = 0; at < lines.length; at += rowsAtOnce) {
+        signal.throwIfAborted();
         const page = `[${lines.slice(at, at + rowsAtOnce).join(',')}]`;
         const answer = await client.query(
           `insert into ${table} (${names})

@@ -3,7 +3,7 @@
  * manifest. What it answers is what a restore up to the same point would bring.
  */
 import { type BackedUpLog, readPart } from '#shared/backup/log-parts.ts';
-import { type Manifest, manifestName, parseManifest } from '#shared/backup/manifest.ts';
+import { type Manifest, manifestName, manifestText, parseManifest } from '#shared/backup/manifest.ts';
 import { readWhole } from '#shared/backup/parts.ts';
 import { BackupRefused } from '#shared/backup/refused.ts';
 import type { BackupStore } from '#shared/backup/store.ts';
@@ -12,7 +12,7 @@ import { verifyTable } from '#shared/backup/table-rows.ts';
 import { logDigest } from '#shared/event-log/copy-log-digest.ts';
 import type { RecordedEvent } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
-import { UndecodableEvent } from '#shared/events/codec.ts';
+import { decodeEvent, UndecodableEvent } from '#shared/events/codec.ts';
 import { slotOf } from '#shared/transport/slot.ts';
 
 /** Up to a time, by the greatest recordedAt so far, or up to a position of the log that was backed up; both included. */
@@ -52,9 +52,28 @@ export async function readManifest(store: BackupStore): Promise<Manifest> {
   );
 }
 
+/**
+ * Work with the files of a backup. A newer backup to the same place may have taken one away meanwhile: that is no damage,
+ * and is told as what it is.
+ */
+export async function unlessNewer<T>(store: BackupStore, content: Manifest, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof BackupRefused)) throw error;
+    const now = await store.read(manifestName);
+    if (now === null || now.equals(Buffer.from(manifestText(content)))) throw error;
+    throw new BackupRefused(
+      `A newer backup was made to ${store.place} while this one was read, and has taken its place. Run the same command again.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Each event is decoded, so that nothing is restored which this version could not read. */
 function addTo(sources: SyncSources, event: RecordedEvent, { version }: Manifest): void {
   try {
-    sources.add(event);
+    sources.add(decodeEvent(event));
   } catch (error) {
     if (!(error instanceof UndecodableEvent)) throw error;
     throw new BackupRefused(
@@ -64,11 +83,21 @@ function addTo(sources: SyncSources, event: RecordedEvent, { version }: Manifest
 }
 
 /** Throws BackupRefused, which names the file, where anything is missing or not as it was written. */
-export async function verifyBackup({ store, until, signal, onProgress }: VerifyOptions): Promise<VerifiedBackup> {
-  const content = await readManifest(store);
+export async function verifyBackup(options: VerifyOptions): Promise<VerifiedBackup> {
+  const content = await readManifest(options.store);
+  return unlessNewer(options.store, content, () => verifyFiles(options, content));
+}
+
+async function verifyFiles(
+  { store, until, signal, onProgress }: VerifyOptions,
+  content: Manifest,
+): Promise<VerifiedBackup> {
   const { log, tables, keys } = content;
   if (until !== null && 'position' in until && !until.position.startsWith(`${log.id}-`))
     throw new BackupRefused(`${until.position} is no position of the log that was backed up (${log.id}).`);
+  // First what the next backup takes away; it leaves the parts of the log.
+  for (const table of tables) await verifyTable(store, table, signal);
+  for (const key of keys) await readWhole(store, key);
   const digest = logDigest();
   const sources = syncSources();
   let end = { events: 0, position: log.start, time: null as string | null };
@@ -93,7 +122,5 @@ export async function verifyBackup({ store, until, signal, onProgress }: VerifyO
     throw new BackupRefused(
       `${manifestName} does not agree with the parts of the log. Use another copy of the backup.`,
     );
-  for (const table of tables) await verifyTable(store, table);
-  for (const key of keys) await readWhole(store, key);
   return { content, ...end, cut, digest: digest.ofAll(), sources: sources.all() };
 }

@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Client } from 'pg';
 import { SetupError } from '#shared/errors/setup-error.ts';
 import { withoutCredentials } from '#shared/errors/without-credentials.ts';
@@ -43,15 +44,30 @@ interface Seen {
   readonly database: string;
 }
 
+/** Whether TLS, where it is used, means that the server is the one that was asked for. */
+function checksCertificates(client: Client): boolean {
+  // As pg read them from the URL and from PG… variables; its types know the URL's `true` only.
+  const { ssl } = client as unknown as { readonly ssl?: boolean | ConnectionOptions };
+  if (typeof ssl !== 'object' || ssl === null) return true;
+  return ssl.rejectUnauthorized !== false && ssl.checkServerIdentity === undefined;
+}
+
 async function look(databaseUrl: string, setting: keyof DatabaseUrls): Promise<Seen> {
   let client: Client & { readonly processID?: number };
   try {
     client = new Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
-  } catch {
+  } catch (error) {
+    const { code, path: file } = error as NodeJS.ErrnoException;
+    if (file !== undefined)
+      throw new SetupError(`${setting}: the file ${file} that it names cannot be read (${code}).`);
     throw new SetupError(
       `${setting} is no URL of a Postgres database. It looks like postgres://user:password@host:5432/database.`,
     );
   }
+  if (!checksCertificates(client))
+    throw new SetupError(
+      `${setting} switches off that the certificate of Postgres is checked: whoever is on the way could read and change everything. Take uselibpqcompat and sslmode=no-verify out of it (and PGSSLMODE out of the environment), and say sslmode=verify-full; where the authority is not a public one, its certificate with sslrootcert=/path/to/ca.pem.`,
+    );
   // Of a URL that lacks a slash everything is taken for the name of a database.
   const place = withoutCredentials(`${client.host}:${client.port}/${client.database}`);
   try {

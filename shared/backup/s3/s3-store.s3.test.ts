@@ -13,7 +13,8 @@ import { coolMint, jsonLines, signalWhen, startCoolMint } from '../../../e2e/sup
 const bucket = 'backups';
 const credentials = { AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'hush' };
 let server: S3Server;
-const storeOf = (prefix: string) => s3Store({ endpoint: server.endpoint, region: 'us-east-1' }, bucket, prefix);
+const storeOf = (prefix: string) =>
+  s3Store({ endpoint: server.endpoint, region: 'us-east-1' }, { bucket, prefix, signal: new AbortController().signal });
 
 beforeAll(async () => {
   Object.assign(process.env, credentials);
@@ -120,6 +121,14 @@ describe('backup and restore by the command', { timeout: 120_000 }, () => {
       return answer.rows;
     };
     expect(await events(target.url)).toEqual(await events(database.url));
+  });
+
+  test('objects of others below the prefix are no backup, and stay', async () => {
+    const store = storeOf('of-others');
+    await store.write('keys/id_rsa', Buffer.from('precious'));
+    const { code, err } = await coolMint(['backup', '--to', `s3://${bucket}/of-others`], environment());
+    expect([code, err]).toEqual([1, expect.stringContaining('neither empty nor a backup: it holds keys/id_rsa')]);
+    expect(await store.list()).toEqual([{ name: 'keys/id_rsa', bytes: 8 }]);
   });
 
   test('a bucket that is not there is told', async () => {

@@ -1,4 +1,5 @@
 /** A backup in a bucket of S3 or of a storage that speaks its protocol. A part is one PUT, which is whole or nothing. */
+import { createHash } from 'node:crypto';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -10,21 +11,49 @@ import {
 import type { S3Config } from '#shared/backup/s3/config.ts';
 import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/backup/store.ts';
 
-/** `prefix` without a slash at its end; empty: the whole bucket. */
-export function s3Store({ endpoint, region }: S3Config, bucket: string, prefix: string): BackupStore {
+/** Each is tried three times by the client. */
+export interface S3Patience {
+  readonly connectionTimeout: number;
+  /** Without a byte in either direction. */
+  readonly socketTimeout: number;
+  /** From the first byte of a request to the first of its answer: a part of 8 MiB at 14 kB/s. */
+  readonly requestTimeout: number;
+}
+
+const patience: S3Patience = { connectionTimeout: 10_000, socketTimeout: 30_000, requestTimeout: 600_000 };
+
+export interface S3Place {
+  readonly bucket: string;
+  /** Without a slash at its end; empty: the whole bucket. */
+  readonly prefix: string;
+  /** Ends whatever it waits for. */
+  readonly signal: AbortSignal;
+  /** In milliseconds; tests have little. */
+  readonly patience?: S3Patience;
+}
+
+export function s3Store(
+  { endpoint, region }: S3Config,
+  { bucket, prefix, signal, patience: given = patience }: S3Place,
+): BackupStore {
   const place = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
   const client = new S3Client({
     ...(region === null ? {} : { region }),
     ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
-    // Every file has a digest in the manifest; storages that are not AWS refuse checksums that they do not know.
+    // Content-MD5, which every storage knows, stands for the checksums of the SDK: some refuse those that they do not know.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { ...given, throwOnRequestTimeout: true },
+    // It would be waited for as long as for an answer, where a storage does not know it.
+    expectContinueHeader: false,
   });
   const below = prefix === '' ? '' : `${prefix}/`;
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
     try {
       return await work();
     } catch (error) {
+      signal.throwIfAborted();
       throw new StoreUnavailable(`${place} cannot be used: ${reasonOf(error, bucket, endpoint, region)}`, {
         cause: error,
       });
@@ -40,6 +69,7 @@ export function s3Store({ endpoint, region }: S3Config, bucket: string, prefix: 
         for (let next: string | undefined, more = true; more; more = next !== undefined) {
           const page = await client.send(
             new ListObjectsV2Command({ Bucket: bucket, Prefix: below, ...(next ? { ContinuationToken: next } : {}) }),
+            { abortSignal: signal },
           );
           // Some tools make an empty object for the prefix itself.
           for (const { Key = '', Size = 0 } of page.Contents ?? [])
@@ -52,7 +82,9 @@ export function s3Store({ endpoint, region }: S3Config, bucket: string, prefix: 
     read: (name) =>
       explained(async () => {
         try {
-          const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: `${below}${name}` }));
+          const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: `${below}${name}` }), {
+            abortSignal: signal,
+          });
           return Buffer.from((await Body?.transformToByteArray()) ?? []);
         } catch (error) {
           if ((error as Error).name === 'NoSuchKey') return null;
@@ -62,12 +94,16 @@ export function s3Store({ endpoint, region }: S3Config, bucket: string, prefix: 
 
     write: (name, bytes) =>
       explained(async () => {
-        await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${below}${name}`, Body: bytes }));
+        // Buckets with Object Lock refuse what has no checksum.
+        const ContentMD5 = createHash('md5').update(bytes).digest('base64');
+        await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${below}${name}`, Body: bytes, ContentMD5 }), {
+          abortSignal: signal,
+        });
       }),
 
     remove: (name) =>
       explained(async () => {
-        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${below}${name}` }));
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${below}${name}` }), { abortSignal: signal });
       }),
 
     close: () => client.destroy(),
@@ -98,6 +134,8 @@ function reasonOf(error: unknown, bucket: string, endpoint: string | null, regio
   if (name === 'CredentialsProviderError')
     return 'there are no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.';
   if (message === 'Region is missing') return 'the region of the bucket is not known. Set AWS_REGION.';
+  if (name === 'TimeoutError')
+    return `${endpoint ?? 'AWS'} does not answer in time. Check the network${endpoint === null ? '' : ', BACKUP_S3_ENDPOINT'} and the storage.`;
   if (status !== undefined) return `the storage answers ${status} (${name}).`;
   return `${endpoint ?? 'AWS'} does not answer (${code ?? name}). Check the network${endpoint === null ? '' : ' and BACKUP_S3_ENDPOINT'}.`;
 }
