@@ -21,10 +21,13 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY . .
+# Whatever the umask of the checkout was, the user of the container can read it. Packages are left out: they were installed here,
+# and would be in the image twice.
+RUN find . -path ./node_modules -prune -o -exec chmod a+rX {} +
 # What the start of the command line looks for (scripts/node24.mjs): that these packages are what is to be installed here.
 RUN node scripts/mark-installed.mjs
-# The keys; a volume over it takes on its owner.
-RUN install -d -o node -g node -m 0700 /data
+# The keys; a volume over it takes on its owner and mode. The query service passes through, as another user, to the public key.
+RUN install -d -o node -g node -m 0711 /data
 USER node
 VOLUME /data
 EXPOSE 3000 3001

@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { startConfig, startSettings } from '#cli/start/config.ts';
 import { services as serviceNames } from '#cli/start/roles.ts';
+import { issuerFiles } from '#shared/access/local-issuer.ts';
 import { type ComposeFile, type ComposeName, type ComposeService, composed, readCompose } from './testing/compose.ts';
 import { allOf, environmentOf, parseDockerfile, type Stage } from './testing/dockerfile.ts';
 import { projectRoot } from './testing/project-root.ts';
@@ -114,11 +115,19 @@ describe.each(Object.entries(files))('the services (%s)', (name, file) => {
       ]);
   });
 
-  test('share the volume of the keys, where they check tokens', () => {
-    const dataDir = imageEnvironment['DATA_DIR'];
-    for (const each of ['command-service', 'query-service'])
-      expect(service(file, each).volumes).toContain(`keys:${dataDir}`);
+  test('the command service makes the keys; the query service is another user, who waits for them and reads the public one', () => {
+    const dataDir = imageEnvironment['DATA_DIR'] as string;
     expect(allOf(image, 'VOLUME')).toEqual([dataDir]);
+    const [signs, checks] = [service(file, 'command-service'), service(file, 'query-service')];
+    expect([signs.user, signs.volumes]).toEqual([undefined, expect.arrayContaining([`keys:${dataDir}`])]);
+    expect(signs.environment).not.toHaveProperty('AUTH_PUBLIC_KEY_FILE');
+    expect(checks.volumes).toContain(`keys:${dataDir}:ro`);
+    // Neither the user nor the group `node` (1000), whose the private key is; nor root.
+    expect(checks.user).toMatch(/^(?!0|1000)\d+:(?!0|1000)\d+$/);
+    expect(checks.environment?.['AUTH_PUBLIC_KEY_FILE']).toBe(issuerFiles(dataDir).publicKey);
+    expect(checks.depends_on).toEqual({ ...signs.depends_on, 'command-service': { condition: 'service_healthy' } });
+    // The folder may be passed through, and not be listed or written to.
+    expect(allOf(image, 'RUN')).toContain(`install -d -o node -g node -m 0711 ${dataDir}`);
   });
 
   test('and all that is beside them have a version, start again, and tell how they are', () => {
@@ -165,7 +174,6 @@ test('every setting is in the image, in the compose file, or left as it is for a
     KAFKA_SASL_PASSWORD_FILE: 'the same',
     REDIS_TLS_CA_FILE: 'the same',
     EVENTSTORE_STREAM_PREFIX: 'the server is ours alone',
-    AUTH_PUBLIC_KEY_FILE: 'the keys are in the volume, or AUTH_JWKS_URL says where',
     DEMO_ACTIVITIES: 'there is no demo data',
   };
   const set = new Set([
@@ -303,6 +311,14 @@ test('development starts the services with sources that are mounted, by a comman
     expect(volumes).toContain(`./${path.dirname(script as string)}:/app/${path.dirname(script as string)}:ro`);
     expect(await read(script as string)).toContain('dev: (args) =>');
   }
+});
+
+test('an upgrade names the services in their order: readers before whoever records', async () => {
+  const told = await read('docs/upgrade.md');
+  const order = ['projector', 'query-service', 'command-service'];
+  expect([...told.matchAll(/^compose up --detach --no-deps --wait (\S+)$/gm)].map(([, each]) => each)).toEqual(order);
+  expect(told).toContain(`for service in ${order.join(' ')}; do`);
+  expect(order.toSorted()).toEqual([...serviceNames].sort());
 });
 
 describe('production', () => {

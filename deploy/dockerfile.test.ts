@@ -1,14 +1,17 @@
 /** The image, as far as it can be looked at without a container engine: its steps are done in a clean folder, and what comes out is run. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ensureLocalIssuer, issuerFiles, issueToken } from '#shared/access/local-issuer.ts';
 import { tokenVerifier } from '#shared/access/verify-token.ts';
 import { freePort } from '#shared/runtime/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
+import { composed } from './testing/compose.ts';
 import { allOf, buildContext, buildImage, environmentOf, parseDockerfile, type Stage } from './testing/dockerfile.ts';
 import { projectRoot } from './testing/project-root.ts';
 
@@ -27,13 +30,18 @@ let dataDir: string;
 let database: TestDatabase;
 
 /** As the image runs it: its command in its folder, with its environment and nothing of ours. */
-function inImage(command: readonly string[], env: Record<string, string> = {}) {
+function inImage(
+  command: readonly string[],
+  env: Record<string, string> = {},
+  user: { uid?: number; gid?: number } = {},
+) {
   const [program, ...args] = command as [string, ...string[]];
   const { PATH, HOME } = process.env;
   return execFile(program, args, {
     cwd: app,
     env: { PATH, HOME, ...environmentOf(image), DATA_DIR: dataDir, ...env },
     maxBuffer: 10_000_000,
+    ...user,
   });
 }
 
@@ -45,6 +53,24 @@ async function output(command: readonly string[], env: Record<string, string> = 
   });
   const [code] = await once(child, 'close');
   return { code, out };
+}
+
+/** Answers when it is ready. */
+async function started(name: string, env: Record<string, string>, user: { uid?: number; gid?: number } = {}) {
+  const service = inImage([...json(only('ENTRYPOINT')), ...json(only('CMD')), name], env, user);
+  // It hands the signal on to the service, which a SIGKILL would leave behind.
+  onTestFinished(() => void service.kill('SIGTERM'));
+  const ended = once(service, 'exit');
+  const said: string[] = [];
+  service.stderr?.on('data', (text: string) => said.push(text));
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: service.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      said.push(line);
+      if (JSON.parse(line).event === 'ready') resolve();
+    });
+    ended.then(() => reject(new Error(said.join('\n'))));
+  });
+  return { service, ended };
 }
 
 async function filesBelow(at: string): Promise<Map<string, number>> {
@@ -99,6 +125,22 @@ describe('the image', () => {
     expect(await buildContext(projectRoot)).not.toContain('.git/HEAD');
   });
 
+  test('can be read by every user, whatever the umask of the checkout was', async () => {
+    const files = await readdir(app, { recursive: true, withFileTypes: true });
+    const closed = await Promise.all(
+      files
+        .filter((each) => each.isFile() || each.isDirectory())
+        .map(async (each) => {
+          const needed = each.isDirectory() ? 0o555 : 0o444;
+          const { mode } = await stat(path.join(each.parentPath, each.name));
+          return (mode & needed) === needed ? [] : [path.join(each.parentPath, each.name)];
+        }),
+    );
+    expect(closed.flat()).toEqual([]);
+    // The keys are beside it, and nobody looks into their folder.
+    expect((await stat(dataDir)).mode & 0o777).toBe(0o711);
+  });
+
   test('runs the command line', async () => {
     const { code, out } = await output([...json(only('ENTRYPOINT')), '--help']);
     expect([code, out]).toEqual([0, expect.stringContaining('cool-mint')]);
@@ -109,18 +151,7 @@ describe('the image', () => {
     const [PORT, ADMIN_PORT] = [String(await freePort()), String(await freePort())];
     const env = { PORT, ADMIN_PORT, DATABASE_URL: database.url };
     expect(json(only('CMD'))).toEqual(['start']);
-    const service = inImage([...json(only('ENTRYPOINT')), ...json(only('CMD')), 'command-service'], env);
-    // It hands the signal on to the service, which a SIGKILL would leave behind.
-    onTestFinished(() => void service.kill('SIGTERM'));
-    const ended = once(service, 'exit');
-    const said: string[] = [];
-    await new Promise<void>((resolve, reject) => {
-      createInterface({ input: service.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-        said.push(line);
-        if (JSON.parse(line).event === 'ready') resolve();
-      });
-      ended.then(() => reject(new Error(said.join('\n'))));
-    });
+    const { service, ended } = await started('command-service', env);
 
     const check = /CMD (\[.*\])$/.exec(only('HEALTHCHECK'))?.[1] as string;
     expect((await output(json(check), env)).code).toBe(0);
@@ -142,6 +173,36 @@ describe('the image', () => {
     expect(await filesBelow(app)).toEqual(before);
   }, 60_000);
 });
+
+// Only root may start a program as somebody else.
+test.runIf(process.getuid?.() === 0)(
+  'the query service runs as the other user of the compose file, checks tokens, and cannot read what signs them',
+  async () => {
+    const { user: owner, environment } = (await composed('docker-compose.yml')).services['query-service'] ?? {};
+    const [uid, gid] = (owner ?? '').split(':').map(Number) as [number, number];
+    await chmod(folder, 0o711);
+    const publicKey = await ensureLocalIssuer(dataDir);
+    const inData = (file: string) =>
+      path.join(dataDir, path.relative(environmentOf(image)['DATA_DIR'] as string, file));
+    expect(inData(environment?.['AUTH_PUBLIC_KEY_FILE'] as string)).toBe(publicKey);
+    const cat = (file: string) => promisify(execFile)('cat', [file], { uid, gid });
+    expect((await cat(publicKey)).stdout).toContain('PUBLIC KEY');
+    await expect(cat(issuerFiles(dataDir).privateKey)).rejects.toThrow(/Permission denied/);
+
+    const [PORT, ADMIN_PORT] = [String(await freePort()), String(await freePort())];
+    const env = { PORT, ADMIN_PORT, DATABASE_URL: database.url, AUTH_PUBLIC_KEY_FILE: publicKey };
+    const { service, ended } = await started('query-service', env, { uid, gid });
+    const token = await issueToken(dataDir, { tenant: 'acme', actor: 'ada', hours: 1 });
+    const ask = (Authorization: string) =>
+      fetch(`http://127.0.0.1:${PORT}/api/v1/projections`, { headers: { Authorization } });
+    // No projector has made a view yet, which is told only to whoever may ask.
+    expect((await ask(`Bearer ${token}`)).status).toBe(503);
+    expect((await ask('Bearer x')).status).toBe(401);
+    service.kill('SIGTERM');
+    await ended;
+  },
+  60_000,
+);
 
 test('a broken step is told with what it said', async () => {
   const broken = parseDockerfile('FROM x\nRUN echo because; exit 3\n');

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { startConfig, startSettings } from '#cli/start/config.ts';
 import { services as serviceNames } from '#cli/start/roles.ts';
+import { issuerFiles } from '#shared/access/local-issuer.ts';
 import { registry } from '#shared/telemetry/registry.ts';
 import '#projector/metrics.ts';
 import { composed } from './testing/compose.ts';
@@ -145,13 +146,75 @@ describe.each(serviceNames)('%s', (name) => {
   });
 });
 
-test('both services that check tokens have the same key pair, where they look for it', () => {
-  for (const name of ['command-service', 'query-service'])
-    expect(containerOf(name).volumeMounts).toContainEqual({
-      name: 'issuer',
-      mountPath: `${image['DATA_DIR']}/issuer`,
-      readOnly: true,
-    });
+test('the command service has the key pair, the query service the public key only, and the projector none', () => {
+  const dataDir = image['DATA_DIR'] as string;
+  const mount = { name: 'issuer', mountPath: `${dataDir}/issuer`, readOnly: true };
+  const issuerOf = (name: string) =>
+    named('Deployment', name).spec.template.spec.volumes.find((each: Manifest) => each.name === 'issuer');
+  for (const name of ['command-service', 'query-service']) expect(containerOf(name).volumeMounts).toContainEqual(mount);
+  const secret = { secretName: 'cool-mint-issuer', defaultMode: 0o440 };
+  expect(issuerOf('command-service').secret).toEqual(secret);
+  expect(issuerOf('query-service').secret).toEqual({
+    ...secret,
+    items: [{ key: 'public-key.pem', path: path.basename(issuerFiles(dataDir).publicKey) }],
+  });
+  expect(containerOf('query-service').env).toContainEqual({
+    name: 'AUTH_PUBLIC_KEY_FILE',
+    value: issuerFiles(dataDir).publicKey,
+  });
+  expect(issuerOf('projector')).toBeUndefined();
+});
+
+test('a start has half an hour for migrations before it is ended', () => {
+  for (const name of serviceNames) {
+    const { periodSeconds, failureThreshold } = containerOf(name).startupProbe;
+    expect(periodSeconds * failureThreshold).toBe(1_800);
+    expect(named('Deployment', name).spec.progressDeadlineSeconds).toBeGreaterThan(1_800);
+  }
+});
+
+describe('who is in front of the gateway', () => {
+  const overlayFolder = 'deploy/kubernetes-overlay';
+  const believed = async (file: string) =>
+    [...(await read(file)).matchAll(/^\s*(?:set_real_ip_from|real_ip_\w+) .*$/gm)].map(([line]) => line);
+
+  test('is believed by no file that is shipped', async () => {
+    const folders = { 'deploy/nginx': gatewayFiles.files, 'deploy/kubernetes': base.configMapGenerator[1].files };
+    for (const [where, names] of Object.entries(folders))
+      for (const name of names) expect(await believed(`${where}/${name}`), `${where}/${name}`).toEqual([]);
+  });
+
+  test('is named by an overlay, which lets nobody else reach it', async () => {
+    const overlay = parse(await read(`${overlayFolder}/kustomization.yaml`));
+    expect((await readdir(path.join(projectRoot, overlayFolder))).sort()).toEqual([
+      'from-ingress.yaml',
+      'kustomization.yaml',
+      'real-ip.conf',
+    ]);
+    expect([overlay.namespace, overlay.resources]).toEqual([base.namespace, ['../kubernetes']]);
+    expect(overlay.images).toEqual([{ ...base.images[0], newName: expect.any(String) }]);
+    expect(overlay.configMapGenerator).toEqual([
+      { name: 'gateway', namespace: base.namespace, behavior: 'merge', files: ['real-ip.conf'] },
+    ]);
+    expect(gatewayFiles.files).toContain('real-ip.conf');
+    expect(await believed(`${overlayFolder}/real-ip.conf`)).toEqual([
+      'set_real_ip_from 10.42.0.0/16;',
+      'real_ip_header X-Forwarded-For;',
+    ]);
+    expect(overlay.patches).toEqual([{ path: 'from-ingress.yaml' }]);
+    const patch = parse(await read(`${overlayFolder}/from-ingress.yaml`));
+    expect(await problemsOf(patch)).toEqual([]);
+    const before = named('NetworkPolicy', patch.metadata.name);
+    expect([patch.spec.podSelector, patch.spec.ingress[0].ports]).toEqual([
+      before.spec.podSelector,
+      before.spec.ingress[0].ports,
+    ]);
+    // Both in one element: of that namespace, and with that label.
+    expect(patch.spec.ingress).toHaveLength(1);
+    expect(patch.spec.ingress[0].from.map((each: Manifest) => Object.keys(each))).toEqual([
+      ['namespaceSelector', 'podSelector'],
+    ]);
+  });
 });
 
 test('the gateway is that of the compose file, and leads to the services', async () => {

@@ -1,5 +1,6 @@
 /** The files of deploy/pgbouncer with a real PgBouncer in front of a real Postgres; nothing but addresses and folders is another here. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -39,6 +40,7 @@ beforeAll(async () => {
       ['listen_addr = 0.0.0.0', 'listen_addr = 127.0.0.1'],
       ['listen_port = 6432', `listen_port = ${port}`],
       ['/tmp/', `${folder}/`],
+      ['idle_transaction_timeout = 60', 'idle_transaction_timeout = 1'],
       // The one of Debian 12 is older than this setting.
       ['max_prepared_statements = 200', ''],
     ]),
@@ -95,6 +97,21 @@ describe('PgBouncer, set up as for containers', () => {
     }
     expect(sessions.size).toBeLessThan(clients.length);
     await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('cuts a transaction that does nothing, and what it had locked is free', async () => {
+    const [idle, other] = await Promise.all([connect(), connect()]);
+    await other.query('create table held (one int)');
+    await idle.query('begin');
+    await idle.query('lock table held');
+    const cut = once(idle, 'error');
+    // It tells of its end a second time.
+    idle.on('error', () => undefined);
+    await expect(other.query('begin; lock table held nowait')).rejects.toThrow(/could not obtain lock/);
+    await other.query('rollback');
+    expect(String((await cut)[0])).toMatch(/idle transaction timeout|terminated/);
+    await expect.poll(() => other.query('insert into held values (1)').then(({ rowCount }) => rowCount)).toBe(1);
+    await other.end();
   });
 });
 

@@ -8,10 +8,19 @@ describe('TRUSTED_PROXIES', () => {
     expect(startConfig({ TRUSTED_PROXIES: '' }).TRUSTED_PROXIES).toBeUndefined();
   });
 
-  test.each(['everybody', '10.0.0.0/33', '10.0.0.0/8/1', '10.0.0', 'loopback/8', '10.0.0.1,', '*', '10.0.0.1/'])(
-    '%s is refused',
-    (list) => {
-      expect(() => startConfig({ TRUSTED_PROXIES: list })).toThrow(/^TRUSTED_PROXIES: must be addresses/);
-    },
-  );
+  test.each([
+    'everybody',
+    '10.0.0.0/33',
+    '10.0.0.0/8/1',
+    '10.0.0',
+    'loopback/8',
+    '10.0.0.1,',
+    '*',
+    '10.0.0.1/',
+    '0.0.0.0/0',
+    '::/0',
+    '10.0.0.0/00',
+  ])('%s is refused', (list) => {
+    expect(() => startConfig({ TRUSTED_PROXIES: list })).toThrow(/^TRUSTED_PROXIES: must be addresses/);
+  });
 });

@@ -12,12 +12,12 @@ const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 const port = z.coerce.number().int().min(0).max(65_535);
 const url = z.string().min(1);
 
-/** `loopback`, `uniquelocal`, an address, or a network as address/bits. */
+/** `loopback`, `uniquelocal`, an address, or a network as address/bits; not the network of everybody (0 bits). */
 function isProxy(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   if (bits === undefined && ['loopback', 'linklocal', 'uniquelocal'].includes(address)) return true;
   const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return most > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+  return most > 0 && rest.length === 0 && (bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most));
 }
 
 export const startSettings = z.object({
@@ -28,7 +28,8 @@ export const startSettings = z.object({
     .string()
     .transform((list) => list.split(',').map((each) => each.trim()))
     .refine((list) => list.every(isProxy), {
-      error: 'must be addresses or networks (10.0.0.0/8), loopback, linklocal or uniquelocal, with commas',
+      error:
+        'must be addresses or networks (10.0.0.0/8; not /0, which is everybody), loopback, linklocal or uniquelocal, with commas',
     })
     .optional()
     .describe(

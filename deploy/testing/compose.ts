@@ -7,6 +7,8 @@ import { projectRoot } from './project-root.ts';
 export interface ComposeService {
   readonly image?: string;
   readonly build?: string;
+  readonly user?: string;
+  readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[];
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 /** A Dockerfile as data, and its steps done in a clean folder: COPY copies, RUN runs, without a container engine. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, glob, mkdir, readFile, stat } from 'node:fs/promises';
+import { chmod, cp, glob, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 export interface Instruction {
@@ -104,6 +104,14 @@ export async function buildImage(stages: readonly Stage[], context: string, root
   }
   return last;
 
+  /** With the modes of a checkout whose umask is 077, which COPY keeps. */
+  async function copyClosed(file: string, target: string): Promise<void> {
+    await cp(path.join(context, file), path.join(target, file));
+    const { mode } = await stat(path.join(target, file));
+    await chmod(path.join(target, file), mode & 0o700);
+    for (let at = path.dirname(file); at !== '.'; at = path.dirname(at)) await chmod(path.join(target, at), 0o700);
+  }
+
   async function copy(text: string, within: (file: string) => string): Promise<void> {
     const words = text.split(/\s+/);
     const stage = words[0]?.startsWith('--from=') ? (words.shift() as string).slice('--from='.length) : null;
@@ -113,8 +121,7 @@ export async function buildImage(stages: readonly Stage[], context: string, root
         await cp(path.join(built.get(stage) as string, source), target, { recursive: true, verbatimSymlinks: true });
       else
         for (const file of await buildContext(context))
-          if (source === '.' || file === source || file.startsWith(`${source}/`))
-            await cp(path.join(context, file), path.join(target, file));
+          if (source === '.' || file === source || file.startsWith(`${source}/`)) await copyClosed(file, target);
     }
   }
 }

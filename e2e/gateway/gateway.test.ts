@@ -227,10 +227,79 @@ describe('between a caller and a service', () => {
     });
   });
 
-  test('with the files that Kubernetes has of its own it serves just so', async () => {
-    handle = (incoming, response) => response.end(incoming.method);
+  test('its logs have neither the address of a caller, nor ids, nor what was asked for', async () => {
+    handle = (incoming, response) => {
+      incoming.resume();
+      if (incoming.url?.includes('away')) incoming.socket.destroy();
+      else response.end('{}');
+    };
+    await using strict = await startGateway({ commands: host(), queries: host() });
+    const from = { localAddress: '127.0.0.9', headers: { 'X-Forwarded-For': '203.0.113.7' } };
+    for (const path of ['/activities/secret-id/history?text=Ada', '/selections/away', '/selections'])
+      await send(`${strict.url}/api/v1${path}`, from);
+    await send(`${strict.url}/secret-id`, from);
+    const answers = await Promise.all(
+      Array.from({ length: 400 }, () => send(`${strict.url}/api/v1/activities/secret-id?text=Ada`, from)),
+    );
+    expect(answers.some(({ status }) => status === 429)).toBe(true);
+    await expect.poll(async () => (await strict.log()).trim().split('\n').length).toBeGreaterThanOrEqual(404);
+    const lines = (await strict.log()).trim().split('\n');
+    expect(lines.slice(-404, -401).map((line) => JSON.parse(line).path)).toEqual([
+      '/api/v1/activities/...',
+      '/api/v1/selections/...',
+      '/api/v1/selections',
+    ]);
+    for (const text of [await strict.log(), await strict.errors()])
+      expect(text).not.toMatch(/127\.0\.0\.9|203\.0\.113\.7|secret-id|Ada/);
+  });
+
+  test('a request that nginx itself refuses is answered with a problem, too', async () => {
+    const asked = (options: RequestOptions, path = '/api/v1/activities') => send(`${gateway.url}${path}`, options);
+    const long = 'x'.repeat(20_000);
+    for (const [about, answer, code] of [
+      ['a long header', await asked({ headers: { 'X-Long': long } }), 'too-large'],
+      ['a long address', await asked({}, `/api/v1/activities?text=${long}`), 'too-large'],
+      ['a method that is not taken', await asked({ method: 'TRACE' }), 'method-not-allowed'],
+      ['another header of hosts', await asked({ headers: { Host: 'no host/' } }), 'malformed-request'],
+      ['a coding', await asked({ method: 'POST', headers: { 'Transfer-Encoding': 'gzip' } }), 'malformed-request'],
+    ] as const) {
+      const { status, title } = problemKinds[code];
+      expect([about, answer.status, answer.headers['content-type']]).toEqual([
+        about,
+        status,
+        'application/problem+json',
+      ]);
+      expect(JSON.parse(answer.body), about).toEqual({
+        type: `urn:cool-mint:problem:${code}`,
+        code,
+        title,
+        status,
+        detail: expect.stringMatching(/\S/),
+        requestId: answer.headers['x-request-id'],
+      });
+    }
+    // Not to be had by name.
+    expect((await asked({}, '/gateway/problems/broken')).status).toBe(404);
+  });
+
+  test('with the files that Kubernetes has of its own it serves just so, and believes nobody', async () => {
+    handle = (incoming, response) => response.end(`${incoming.method} ${incoming.headers['x-forwarded-for']}`);
     await using other = await startGateway({ commands: host(), queries: host(), inKubernetes: true });
-    expect((await send(`${other.url}/api/v1/activities`)).body).toBe('GET');
+    for (const told of ['203.0.113.7', '203.0.113.7, 10.0.0.1', '10.0.0.1'])
+      expect((await send(`${other.url}/api/v1/activities`, { headers: { 'X-Forwarded-For': told } })).body).toBe(
+        'GET 127.0.0.1',
+      );
+  });
+
+  test('with those of the overlay it believes the Ingress controller, of what it says the last only, and nobody else', async () => {
+    handle = (incoming, response) => response.end(incoming.headers['x-forwarded-for']);
+    await using other = await startGateway({ commands: host(), queries: host(), inKubernetes: 'behind an Ingress' });
+    const told = async (localAddress: string, forwarded: string) =>
+      (await send(`${other.url}/api/v1/activities`, { localAddress, headers: { 'X-Forwarded-For': forwarded } })).body;
+    expect(await told('127.0.0.1', '203.0.113.7')).toBe('203.0.113.7');
+    expect(await told('127.0.0.1', '198.51.100.1, 203.0.113.7')).toBe('203.0.113.7');
+    expect(await told('127.0.0.1', '198.51.100.1, 127.0.0.1')).toBe('127.0.0.1');
+    expect(await told('127.0.0.9', '203.0.113.7')).toBe('127.0.0.9');
   });
 
   test('with TLS: what comes without it is led there, and what is answered says to come so again', async () => {

@@ -9,9 +9,14 @@ import { startServer } from '#shared/testing/server-process.ts';
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
 /** The files by name: those of deploy/nginx, and in the place of some of them those of Kubernetes. */
-async function configuration(inKubernetes: boolean): Promise<Map<string, string>> {
+async function configuration(of: GatewayOptions['inKubernetes']): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
-  for (const folder of inKubernetes ? ['nginx', 'kubernetes'] : ['nginx'])
+  const folders = [
+    'nginx',
+    ...(of ? ['kubernetes'] : []),
+    ...(of === 'behind an Ingress' ? ['kubernetes-overlay'] : []),
+  ];
+  for (const folder of folders)
     for (const name of await readdir(path.join(deploy, folder)))
       if (name.endsWith('.conf')) texts.set(name, await readFile(path.join(deploy, folder, name), 'utf8'));
   return texts;
@@ -21,14 +26,16 @@ export interface Gateway extends AsyncDisposable {
   readonly url: string;
   /** What it has logged: a line of JSON for each request. */
   log(): Promise<string>;
+  /** What it tells its operator beside that. */
+  errors(): Promise<string>;
 }
 
 export interface GatewayOptions {
   /** host:port of the services. */
   readonly commands: string;
   readonly queries: string;
-  /** With the files that Kubernetes has of its own. */
-  readonly inKubernetes?: boolean;
+  /** With the files that Kubernetes has of its own; and those of the overlay, which believes this machine here. */
+  readonly inKubernetes?: true | 'behind an Ingress';
   /** A thousand times what one caller may ask: the suites are very busy callers. */
   readonly generous?: boolean;
   /** Listens with TLS too, on this port; PEM texts. */
@@ -54,6 +61,9 @@ async function instance(folder: string, port: number, options: GatewayOptions): 
           [server, '/run/secrets/tls_key', `${folder}/key.pem`],
         ] as const)
       : []),
+    ...(options.inKubernetes === 'behind an Ingress'
+      ? ([['real-ip.conf', 'set_real_ip_from 10.42.0.0/16;', 'set_real_ip_from 127.0.0.1;']] as const)
+      : []),
     ...(options.generous
       ? ([
           ['limits.conf', 'rate=100r/s', 'rate=100000r/s'],
@@ -62,7 +72,7 @@ async function instance(folder: string, port: number, options: GatewayOptions): 
         ] as const)
       : []),
   ];
-  for (const [name, configured] of await configuration(options.inKubernetes ?? false)) {
+  for (const [name, configured] of await configuration(options.inKubernetes)) {
     let text = configured;
     for (const [file, from, to] of changes) {
       if (file !== name) continue;
@@ -93,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     url: `http://127.0.0.1:${port}`,
     log: () => readFile(path.join(folder, 'access.log'), 'utf8'),
+    errors: () => readFile(path.join(folder, 'error.log'), 'utf8'),
     async [Symbol.asyncDispose]() {
       await server.kill();
       await rm(folder, { recursive: true, force: true });

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ensureLocalIssuer, issueToken } from '#shared/access/local-issuer.ts';
 import { tokenVerifier } from '#shared/access/verify-token.ts';
+import { SetupError } from '#shared/errors/setup-error.ts';
 
 const run = promisify(execFile);
 let dataDir: string;
@@ -22,6 +23,7 @@ describe('the local issuer', () => {
   test('is made once by processes that start at once, and all of them accept what it signs', async () => {
     const program = `import { ensureLocalIssuer } from '#shared/access/local-issuer.ts';
       import { tokenVerifier } from '#shared/access/verify-token.ts';
+import { SetupError } from '#shared/errors/setup-error.ts';
       import { readFileSync } from 'node:fs';
       const publicKeyFile = await ensureLocalIssuer(process.argv[1]);
       await tokenVerifier({ publicKeyFile });
@@ -71,5 +73,32 @@ describe('the local issuer', () => {
     expect(await accepted(await ensureLocalIssuer(dataDir))).toMatchObject({ actor: 'ada' });
     expect(await readdir(folder)).toHaveLength(before);
     await chmod(folder, 0o700);
+  });
+
+  test('lets others pass to the public key, and nobody else read the private one', async () => {
+    await ensureLocalIssuer(dataDir);
+    const folder = path.join(dataDir, 'issuer');
+    const modes = await Promise.all(
+      [folder, path.join(folder, 'private-key.pem'), path.join(folder, 'public-key.pem')].map(
+        async (file) => (await stat(file)).mode & 0o777,
+      ),
+    );
+    expect(modes).toEqual([0o711, 0o600, 0o644]);
+  });
+
+  test.each([
+    ['', 'it is empty'],
+    ['no key', 'it holds no private key'],
+  ])('a key file that holds "%s" is told with its name and what to do', async (content, why) => {
+    const file = path.join(dataDir, 'issuer', 'private-key.pem');
+    await mkdir(path.dirname(file));
+    await writeFile(file, content);
+    const told = await ensureLocalIssuer(dataDir).catch((error: unknown) => error);
+    expect(told).toBeInstanceOf(SetupError);
+    expect((told as Error).message).toContain(`The key ${file} cannot be used: ${why}`);
+    expect((told as Error).message).toMatch(/remove it/);
+    await expect(issueToken(dataDir, who)).rejects.toThrow(SetupError);
+    // What stands is never replaced.
+    expect(await readFile(file, 'utf8')).toBe(content);
   });
 });

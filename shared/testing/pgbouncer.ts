@@ -10,7 +10,11 @@ export interface PgBouncer extends AsyncDisposable {
   urlOf(databaseUrl: string): string;
 }
 
-export async function startPgBouncer(postgresUrl: string): Promise<PgBouncer> {
+/** `more`: settings of pgbouncer.ini. */
+export async function startPgBouncer(
+  postgresUrl: string,
+  more: Readonly<Record<string, number>> = {},
+): Promise<PgBouncer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-pgbouncer-'));
   const [port, server] = [await freePort(), new URL(postgresUrl)];
   const file = path.join(folder, 'pgbouncer.ini');
@@ -23,6 +27,7 @@ export async function startPgBouncer(postgresUrl: string): Promise<PgBouncer> {
     // Fewer than the sessions of one process: they are shared in fact.
     default_pool_size: 6,
     server_idle_timeout: 1,
+    ...more,
   };
   await writeFile(
     file,
