@@ -12,7 +12,7 @@ import { startService, stopProcess } from './support/service-process.ts';
 /** Longer than a loop may stand still before its process is taken for dead. */
 const silentMilliseconds = 40_000;
 
-test('a database that says nothing makes a process unready, not dead; one in its place is taken', {
+test('a database that says nothing makes a process unready, not dead; one in its place is taken, and it ends when told to', {
   timeout: 180_000,
 }, async () => {
   await using stack = new AsyncDisposableStack();
@@ -65,4 +65,6 @@ test('a database that says nothing makes a process unready, not dead; one in its
   const last = await api.ok(api.post('/selections', { name: 'last' }), 201);
   const seen = await api.ok(api.get('/selections?limit=200', { 'Cool-Mint-Min-Position': last.position }));
   expect(seen.body.data).toContainEqual(expect.objectContaining({ name: 'last' }));
+  // Sessions that are still silent do not keep it from ending.
+  expect(await stopProcess(child, 'SIGTERM')).toBe(0);
 });

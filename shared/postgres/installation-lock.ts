@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { endSession } from '#shared/postgres/end-session.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
@@ -39,7 +40,7 @@ async function openSession(directUrl: string): Promise<Session> {
     client.on('end', resolve);
     client.on('error', () => resolve());
   });
-  const close = () => client.end().catch(() => undefined);
+  const close = () => endSession(client);
   try {
     await client.connect();
     await client.query('set idle_session_timeout = 0');

@@ -1,5 +1,6 @@
 /** LISTEN on a session of its own, reconnected for ever. A lost notification only costs its listener a poll interval. */
 import { Client } from 'pg';
+import { endSession } from '#shared/postgres/end-session.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
@@ -36,7 +37,7 @@ export function listen(url: string, channel: string, heard: () => void, runtime:
       } catch {
         // the next attempt tells; subscriptions poll meanwhile
       }
-      await session.end().catch(() => undefined);
+      await endSession(session);
       if (!stop.signal.aborted) await backOff(runtime, attempt, { base: 100, cap: 5_000, signal: stop.signal });
     }
   })();
@@ -46,7 +47,7 @@ export function listen(url: string, channel: string, heard: () => void, runtime:
       stop.abort();
       // To be ended while it still shakes hands would leave the session, and whoever waits for it, hanging for ever.
       await connecting.catch(() => undefined);
-      await client?.end().catch(() => undefined);
+      if (client) await endSession(client);
       await running;
     },
   };

@@ -1,5 +1,6 @@
 import { type ClientBase, Pool, type QueryConfig } from 'pg';
 import type { BaseLogger } from 'pino';
+import { cutConnection } from '#shared/postgres/end-session.ts';
 import { watchPool } from '#shared/postgres/pool-metrics.ts';
 import { isReadTimeout } from '#shared/postgres/transient-error.ts';
 
@@ -23,16 +24,11 @@ function cutWhatIsGivenUp(client: ClientBase): void {
     const answer = query(...given);
     if (answer instanceof Promise)
       answer.catch((error: unknown) => {
-        if (isReadTimeout(error))
-          (client as unknown as { connection: { stream: Destroyable } }).connection.stream.destroy();
+        if (isReadTimeout(error)) cutConnection(client);
       });
     return answer;
   };
   Object.assign(client, { query: watched });
-}
-
-interface Destroyable {
-  destroy(): void;
 }
 
 /**
