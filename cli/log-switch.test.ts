@@ -1,12 +1,12 @@
 /** A whole move, as docs/event-log.md tells it: copy, start on the other log, rebuild; and back again. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stopLeftOverPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
 import { type EventStoreDouble, startEventStoreDouble } from '#shared/testing/eventstoredb/start-double.ts';
-import { projectRoot, type ServiceProcess, startService, stopProcess } from '../e2e/support/service-process.ts';
+import { coolMint as run } from '../e2e/support/cool-mint.ts';
+import { type ServiceProcess, startService, stopProcess } from '../e2e/support/service-process.ts';
 
 let dataDir: string;
 let server: EventStoreDouble;
@@ -23,16 +23,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-function coolMint(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [path.join(projectRoot, 'cli/main.ts'), ...args],
-      { env: { ...process.env, DATA_DIR: dataDir, EVENTSTORE_URL: server.url } },
-      (error, out, err) => resolve({ code: Number(error?.code ?? 0), out, err }),
-    );
-  });
-}
+const coolMint = (...args: string[]) => run(args, { DATA_DIR: dataDir, EVENTSTORE_URL: server.url });
 
 async function start(env: Record<string, string>): Promise<void> {
   service = startService(dataDir, { DEMO_ACTIVITIES: '300', ...env });

@@ -8,6 +8,7 @@ import type { ProjectionStatus } from '#projector/run-projection.ts';
 import type { EventLog } from '#shared/event-log/event-log.ts';
 import type { Health } from '#shared/http/admin-app.ts';
 import { limited } from '#shared/postgres/pool.ts';
+import { atMost } from '#shared/runtime/at-most.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
 /** A loop that shows no sign of life for so long is dead. */
@@ -63,12 +64,6 @@ function answers(what: string, ask: () => Promise<unknown>, runtime: Runtime): (
       .finally(() => {
         asked = null;
       });
-    const waited = new AbortController();
-    const late = runtime.sleep(answerMilliseconds, waited.signal).then(() => [`${what} does not answer`]);
-    try {
-      return await Promise.race([asked, late]);
-    } finally {
-      waited.abort();
-    }
+    return atMost(runtime, answerMilliseconds, asked, [`${what} does not answer`]);
   };
 }

@@ -71,7 +71,7 @@ export async function startTransport(parts: TransportParts): Promise<StartedTran
     ? kafkaTransport({ kafka, topic, groupPrefix: groupPrefix(config), logger, runtime })
     : null;
   if (!relays) return { ...nothing, transport };
-  const publisher = await kafkaPublisher(kafka, topic);
+  const publisher = await kafkaPublisher(kafka, topic, runtime);
   const relay = startRelay({ pool, log, publisher, logger, runtime, ...(pace ? { pace } : {}) });
   return {
     transport,

@@ -10,15 +10,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Broker, startBroker } from '#shared/testing/kafka/broker.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { createApi } from '../support/api.ts';
-import { type ServiceProcess, startService, stopProcess } from '../support/service-process.ts';
+import { type ServiceProcess, serviceArguments, startService, stopProcess } from '../support/service-process.ts';
 
-const parts = {
-  commands: ['command-service'],
-  queries: ['query-service'],
-  relay: ['projector', '--only', 'relay'],
-  apply: ['projector', '--only', 'apply'],
-  applyToo: ['projector', '--only', 'apply'],
-} as const;
+const parts = { ...serviceArguments, applyToo: serviceArguments.apply };
 type Part = keyof typeof parts;
 /** Longer than a loop may stand still before its process is taken for dead. */
 const awayMilliseconds = 35_000;

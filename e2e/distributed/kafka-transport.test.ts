@@ -22,7 +22,7 @@ transportContract('Kafka', async () => {
     logger,
     runtime,
   );
-  const publisher = await kafkaPublisher(kafka, topic);
+  const publisher = await kafkaPublisher(kafka, topic, systemRuntime);
   const relay = startRelay({ pool, log, publisher, logger, runtime });
   return {
     log,

@@ -89,7 +89,7 @@ describe('through Kafka', () => {
   }, async () => {
     const draw = random(seed);
     const before = { gaps: await counted(projectorMetrics.gaps), twice: await counted(projectorMetrics.duplicates) };
-    const honest = await kafkaPublisher(kafka, topic);
+    const honest = await kafkaPublisher(kafka, topic, systemRuntime);
     const lying: Publisher = {
       ...honest,
       get partitions() {
@@ -139,7 +139,7 @@ describe('through Kafka', () => {
     timeout: 180_000,
   }, async () => {
     const losers = await counted(kafkaMetrics.losers);
-    const publisher = await kafkaPublisher(kafka, topic);
+    const publisher = await kafkaPublisher(kafka, topic, systemRuntime);
     for (let round = 0; round < 20; round++) {
       const { pool, log } = system.machine;
       const slow = random(seed, round);

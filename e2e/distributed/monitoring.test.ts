@@ -22,14 +22,9 @@ import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { type Api, createApi } from '../support/api.ts';
 import { importFiles } from '../support/import-files.ts';
 import { rebuild } from '../support/rebuild.ts';
-import { type ServiceProcess, startService, stopProcess } from '../support/service-process.ts';
+import { type ServiceProcess, serviceArguments, startService, stopProcess } from '../support/service-process.ts';
 
-const parts = {
-  commands: ['command-service'],
-  queries: ['query-service'],
-  relay: ['projector', '--only', 'relay'],
-  apply: ['projector', '--only', 'apply'],
-} as const;
+const parts = serviceArguments;
 type Part = keyof typeof parts;
 
 let database: TestDatabase;

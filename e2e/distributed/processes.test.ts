@@ -19,18 +19,12 @@ import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { type Api, createApi } from '../support/api.ts';
 import { differencesFromOracle, oracleOf } from '../support/compare.ts';
 import { readModelRows } from '../support/read-model-rows.ts';
-import { type ServiceProcess, startService, stopProcess } from '../support/service-process.ts';
+import { type ServiceProcess, serviceArguments, startService, stopProcess } from '../support/service-process.ts';
 import { settled } from '../support/settled.ts';
 import { runWorkload, seedOf } from '../support/workload.ts';
 
 const tenants = ['acme', 'globex', 'initech'];
-const parts = {
-  commands: ['command-service'],
-  queries: ['query-service'],
-  relay: ['projector', '--only', 'relay'],
-  apply: ['projector', '--only', 'apply'],
-  applyToo: ['projector', '--only', 'apply'],
-} as const;
+const parts = { ...serviceArguments, applyToo: serviceArguments.apply };
 type Part = keyof typeof parts;
 
 let database: TestDatabase;

@@ -6,6 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What each service is started as. */
+export const serviceArguments = {
+  commands: ['command-service'],
+  queries: ['query-service'],
+  relay: ['projector', '--only', 'relay'],
+  apply: ['projector', '--only', 'apply'],
+} as const;
+
 export type ReadyLine = Readonly<Record<string, unknown>> & {
   readonly event?: string;
   readonly url: string;

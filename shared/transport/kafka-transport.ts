@@ -3,8 +3,9 @@
  * is said by the checkpoints in Postgres; the group's offsets are a hint, committed after a delivery was worked off.
  * What the topic lost, repeated or reordered is seen by positions, and told as it is.
  */
-import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Batch, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
+import { atMost } from '#shared/runtime/at-most.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { type HandOver, handOver } from '#shared/transport/kafka/hand-over.ts';
 import { kafkaMetrics } from '#shared/transport/kafka/metrics.ts';
@@ -94,19 +95,15 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
       } finally {
         left = true;
         handed.close();
-        await leave(consumer, runtime);
+        await atMost(
+          runtime,
+          disconnectMilliseconds,
+          consumer.disconnect().catch(() => undefined),
+          undefined,
+        );
       }
     },
   };
-}
-
-async function leave(consumer: Consumer, runtime: Runtime): Promise<void> {
-  const waited = new AbortController();
-  await Promise.race([
-    consumer.disconnect().catch(() => undefined),
-    runtime.sleep(disconnectMilliseconds, waited.signal),
-  ]);
-  waited.abort();
 }
 
 async function workOff(

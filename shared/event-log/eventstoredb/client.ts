@@ -11,6 +11,7 @@ import { type Expiry, expiry } from '#shared/event-log/eventstoredb/expiry.ts';
 import { describeFailure, failureOf } from '#shared/event-log/eventstoredb/failure.ts';
 import { inFlight } from '#shared/event-log/eventstoredb/in-flight.ts';
 import { steadyClient } from '#shared/event-log/eventstoredb/steady-client.ts';
+import { atMost } from '#shared/runtime/at-most.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
@@ -110,9 +111,7 @@ export function openClient(connection: ConnectionString, runtime: Runtime): Clie
       if (closing.signal.aborted) return;
       closing.abort();
       calls.close();
-      const waited = new AbortController();
-      await Promise.race([db.dispose(), runtime.sleep(disposeMilliseconds, waited.signal)]);
-      waited.abort();
+      await atMost(runtime, disposeMilliseconds, db.dispose(), undefined);
       inUse = false;
     },
   };

@@ -4,6 +4,8 @@
  * every answer is looked at for every partition that was sent to.
  */
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import { atMost } from '#shared/runtime/at-most.ts';
+import type { Runtime } from '#shared/runtime/runtime.ts';
 import type { KafkaRecord } from '#shared/transport/kafka/record.ts';
 import { partitionsOf } from '#shared/transport/kafka/topic.ts';
 
@@ -49,7 +51,7 @@ function cutSends(records: readonly KafkaRecord[]): KafkaRecord[][] {
   return sends;
 }
 
-export async function kafkaPublisher(kafka: Kafka, topic: string): Promise<Publisher> {
+export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runtime): Promise<Publisher> {
   const producer: Producer = kafka.producer({ allowAutoTopicCreation: false, metadataMaxAge: 2_000 });
   const admin = kafka.admin();
   await Promise.all([producer.connect(), admin.connect()]);
@@ -101,7 +103,7 @@ export async function kafkaPublisher(kafka: Kafka, topic: string): Promise<Publi
     },
     async close() {
       const ended = Promise.allSettled([producer.disconnect(), admin.disconnect()]);
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, closeMilliseconds).unref())]);
+      await atMost(runtime, closeMilliseconds, ended, undefined);
     },
   };
 }
