@@ -127,6 +127,29 @@ test('an event of others that is nested deeper than a stack stops nobody', async
   expect(page).toMatchObject({ events: [{ type: 'SelectionRenamed' }], end: true });
 });
 
+test('an event of others that fills a page of its own is got past', async () => {
+  const start = await log.head();
+  await log.close();
+  const client = EventStoreDBClient.connectionString(double.url);
+  // Small as it is sent, large in memory.
+  const data = Array.from({ length: 420_000 }, () => 1);
+  await client.appendToStream('other-large', jsonEvent({ type: 'Large', data }));
+  await client.appendToStream('other-large', jsonEvent({ type: 'Large', data }));
+  await client.dispose();
+  log = await eventStoreLog({ url: double.url, runtime });
+  await append();
+  let pages = 0;
+  const types: string[] = [];
+  for (let after = start, end = false; !end; pages++) {
+    const page = await log.readAll(after, 100);
+    types.push(...page.events.map(({ type }) => type));
+    expect(page.end || page.position > after).toBe(true);
+    ({ position: after, end } = page);
+  }
+  expect(types).toEqual(['SelectionRenamed']);
+  expect(pages).toBeGreaterThan(1);
+});
+
 test('what others wrote before the first of ours is not read', async () => {
   await log.close();
   const client = EventStoreDBClient.connectionString(double.url);

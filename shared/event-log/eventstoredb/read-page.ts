@@ -24,7 +24,10 @@ export interface ServerPage {
   readonly bytes: number;
 }
 
-/** Collects a read; ends it early once it holds more than so many bytes. Rejects as the client does, or with NoAnswer. */
+/**
+ * Collects a read; ends it early once it holds more than so many bytes, but never with the first event alone: that may be
+ * the one that the reader has, and the page would bring it nowhere. Rejects as the client does, or with NoAnswer.
+ */
 export function readPage(
   read: StreamingRead<ResolvedEvent | AllStreamResolvedEvent>,
   maxBytes: number,
@@ -61,7 +64,7 @@ export function readPage(
       const { id, streamId, revision, type, data, metadata, position } = event;
       events.push({ id, stream: streamId, revision, type, data, metadata, position });
       bytes += eventBytes + roughBytes(data) + roughBytes(metadata);
-      if (bytes < maxBytes) return;
+      if (bytes < maxBytes || events.length < 2) return;
       cancel();
       resolve({ events, cut: true, bytes });
     });

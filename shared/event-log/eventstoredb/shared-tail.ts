@@ -25,7 +25,9 @@ export function sharedTail(read: ReadPage<SizedPage>): ReadPage<LogPage> {
   /** Without gaps: each begins where the one before ended. */
   let chunks: Chunk[] = [];
   let bytes = 0;
-  const underWay = new Map<string, Promise<SizedPage>>();
+  const underWay = new Map<string, { readonly begun: number; readonly page: Promise<SizedPage> }>();
+  /** Counts what happens here, to tell what was before what. */
+  let moment = 0;
 
   function keep(after: Position, page: SizedPage): void {
     const end = chunks.at(-1)?.page.position ?? '';
@@ -49,16 +51,20 @@ export function sharedTail(read: ReadPage<SizedPage>): ReadPage<LogPage> {
   }
 
   return async (after, limit) => {
-    const found = kept(after, limit);
-    if (found) return found;
+    const asked = ++moment;
     const key = `${after} ${limit}`;
-    let reading = underWay.get(key);
-    if (!reading) {
-      reading = read(after, limit).finally(() => underWay.delete(key));
-      underWay.set(key, reading);
+    for (;;) {
+      const found = kept(after, limit);
+      if (found) return found;
+      let reading = underWay.get(key);
+      if (!reading) {
+        reading = { begun: ++moment, page: read(after, limit).finally(() => underWay.delete(key)) };
+        underWay.set(key, reading);
+      }
+      const page = await reading.page;
+      keep(after, page);
+      // Where the log ended when somebody else asked is not where it ends: the caller may know of what came since.
+      if (reading.begun > asked || !page.end) return page;
     }
-    const page = await reading;
-    keep(after, page);
-    return page;
   };
 }
