@@ -9,10 +9,11 @@ import { type StartConfig, startConfig } from '#cli/start/config.ts';
 import { loadDemoOnFirstStart } from '#cli/start/first-demo.ts';
 import { checkPort } from '#cli/start/listen-on.ts';
 import { rolesOf, type ServiceName } from '#cli/start/roles.ts';
-import { type Service, startService } from '#cli/start/start-service.ts';
+import { type Service, type ServiceOptions, startService } from '#cli/start/start-service.ts';
 import { stopSignal } from '#cli/start/stop-signal.ts';
 import { issueToken } from '#shared/access/local-issuer.ts';
 import { SetupError } from '#shared/errors/setup-error.ts';
+import { atMost } from '#shared/runtime/at-most.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createLogger } from '#shared/telemetry/logger.ts';
 
@@ -50,7 +51,8 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   await checkPort(config.HOST, config.PORT, 'PORT');
   await checkPort(config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
-  await using machine = await startService({ config, version, logger });
+  await using machine = await unlessStopped({ config, version, logger }, stop);
+  if (!machine) return;
   const announced = await announce(config, machine, version);
   await begun(machine, logger, stop.signal);
   if (config.DEMO === 'on' && !stop.signal.aborted) await loadDemoOnFirstStart(config, machine, logger, stop.signal);
@@ -62,6 +64,26 @@ async function run(config: StartConfig, logger: Logger): Promise<void> {
   await stop.asked;
   logger.info({ event: 'stopping' }, 'stopping');
   await rm(path.join(config.DATA_DIR, 'service.json'), { force: true });
+}
+
+/** A start that has begun something ends it within this time, or is cut: the next start finds what a kill leaves, too. */
+const abandonMilliseconds = 5_000;
+
+/** Null where it was told to stop before all was there, perhaps because a server does not come. */
+async function unlessStopped(
+  options: ServiceOptions,
+  { signal, asked }: ReturnType<typeof stopSignal>,
+): Promise<Service | null> {
+  const starting = startService({ ...options, signal });
+  const started = await Promise.race([starting, asked.then(() => null)]);
+  if (started) return started;
+  options.logger.info({ event: 'stopping' }, 'stopping, before it was ready');
+  const ended = starting.then(
+    (service) => service[Symbol.asyncDispose](),
+    () => undefined,
+  );
+  await atMost(systemRuntime, abandonMilliseconds, ended, undefined);
+  return null;
 }
 
 const pollMilliseconds = 50;
@@ -92,7 +114,8 @@ async function runService(
   using stop = stopSignal();
   const roles = rolesOf(service, only);
   const { version } = JSON.parse(await readFile(packageFile, 'utf8')) as { version: string };
-  await using running = await startService({ config, version, logger, roles });
+  await using running = await unlessStopped({ config, version, logger, roles }, stop);
+  if (!running) return;
   await begun(running, logger, stop.signal);
   const ready = { event: 'ready', service, roles, url: running.url, adminUrl: running.adminUrl };
   if (!stop.signal.aborted) logger.info(ready, `the ${service} is ready`);

@@ -8,8 +8,8 @@ import { projectorMetrics } from '#projector/metrics.ts';
 import { projections } from '#projector/projections.ts';
 import { runProjection, statusAtStart } from '#projector/run-projection.ts';
 import { memoryCache } from '#shared/cache/memory-cache.ts';
-import type { EventLog } from '#shared/event-log/event-log.ts';
-import { positionOf } from '#shared/event-log/position.ts';
+import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { numbersOf, positionOf } from '#shared/event-log/position.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { currentVersion } from '#shared/events/codec.ts';
 import type { DomainEvent } from '#shared/events/event.ts';
@@ -18,7 +18,7 @@ import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { directTransport } from '#shared/transport/direct-transport.ts';
 import { allSlots, slotOf } from '#shared/transport/slot.ts';
-import type { Delivery, Transport } from '#shared/transport/transport.ts';
+import type { DeliveredEvent, Delivery, Transport } from '#shared/transport/transport.ts';
 
 const silent = pino({ level: 'silent' });
 const catalog = projections.find(({ name }) => name === 'catalog') as (typeof projections)[number];
@@ -31,6 +31,7 @@ describe('sorting what was delivered', () => {
     time: null,
     eventId: null,
     eventPosition: null,
+    ordinal: null,
   }));
   const delivered = (position: number, previous: number) =>
     ({ slot, previous: at(previous), event: { position: at(position) } }) as unknown as Delivery['events'][number];
@@ -38,28 +39,30 @@ describe('sorting what was delivered', () => {
   test('positions up to the checkpoint are duplicates', () => {
     const sorted = sortDelivery(checkpoints, {
       events: [delivered(4, 3), delivered(5, 4), delivered(6, 5)],
-      watermark: null,
+      watermarks: [],
     });
     expect(sorted).toMatchObject({ duplicates: 2, gaps: [] });
     expect(sorted.apply).toHaveLength(1);
   });
 
   test('an event whose previous one is not there is a gap, up to and with the event', () => {
-    expect(sortDelivery(checkpoints, { events: [delivered(9, 7)], watermark: null })).toMatchObject({
+    expect(sortDelivery(checkpoints, { events: [delivered(9, 7)], watermarks: [] })).toMatchObject({
       apply: [],
       gaps: [{ slot, after: at(5), upTo: at(9) }],
     });
   });
 
   test('an event that comes late, after a newer one, was repaired already: it is a duplicate', () => {
-    const sorted = sortDelivery(checkpoints, { events: [delivered(8, 7), delivered(7, 5)], watermark: null });
+    const sorted = sortDelivery(checkpoints, { events: [delivered(8, 7), delivered(7, 5)], watermarks: [] });
     expect(sorted).toMatchObject({ apply: [], duplicates: 1, gaps: [{ after: at(5), upTo: at(8) }] });
   });
 
   test('a watermark tells of an event that never came', () => {
     const previous = new Map(allSlots.map((other) => [other, other === slot ? at(8) : at(2)]));
     const watermark = { position: at(20), time: null, previous };
-    expect(sortDelivery(checkpoints, { events: [], watermark }).gaps).toEqual([{ slot, after: at(5), upTo: at(8) }]);
+    expect(sortDelivery(checkpoints, { events: [], watermarks: [watermark] }).gaps).toEqual([
+      { slot, after: at(5), upTo: at(8) },
+    ]);
   });
 });
 
@@ -85,7 +88,7 @@ describe('the loop of a projection', () => {
     await database.drop();
   });
 
-  const run = (transport: Transport = directTransport(log, systemRuntime)) => {
+  const run = (transport: Transport = directTransport(log, systemRuntime), pace?: () => Promise<void>) => {
     const status = statusAtStart(systemRuntime);
     const parts = {
       pool,
@@ -94,6 +97,7 @@ describe('the loop of a projection', () => {
       cache: memoryCache(),
       logger: pino({ level: 'silent' }),
       runtime: systemRuntime,
+      ...(pace ? { pace } : {}),
     };
     loops.push(runProjection(parts, catalog, status, stop.signal));
     return status;
@@ -182,7 +186,7 @@ describe('the loop of a projection', () => {
     };
     const lossy: Transport = {
       async *deliver(reader, from, signal) {
-        for await (const { events, watermark } of direct.deliver(reader, from, signal)) {
+        for await (const { events, watermarks } of direct.deliver(reader, from, signal)) {
           const scrambled = events
             .filter(() => random() > 0.2)
             .flatMap((event) => (random() < 0.2 ? [event, event] : [event]));
@@ -190,8 +194,8 @@ describe('the loop of a projection', () => {
             if (random() < 0.3)
               [scrambled[index - 1], scrambled[index]] = [scrambled[index] as never, scrambled[index - 1] as never];
           // Single deliveries, so that checkpoints move between them.
-          for (const event of scrambled) yield { events: [event], watermark: null };
-          yield { events: [], watermark };
+          for (const event of scrambled) yield { events: [event], watermarks: [] };
+          yield { events: [], watermarks };
         }
       },
     };
@@ -203,6 +207,98 @@ describe('the loop of a projection', () => {
     await expectAll(15, 6);
     expect(await counted('gaps')).toBeGreaterThan(before.gaps);
     expect(await counted('duplicates')).toBeGreaterThan(before.duplicates);
+  });
+
+  /** Brings nothing but the last event of the log, or what is made of it, as if all before had been lost. */
+  const onlyLast = (change: (delivered: DeliveredEvent) => DeliveredEvent = (delivered) => delivered): Transport => ({
+    async *deliver(_reader, _from, signal) {
+      const last = await log.readAt(await log.head());
+      if (!last) throw new Error('the log is empty');
+      const slot = slotOf(last.metadata.tenant);
+      // An event just before it: what the relay says of the slot.
+      const previous = positionOf(log.id, (numbersOf(last.position)[0] ?? 0n) - 1n);
+      yield { events: [change({ slot, previous, ordinal: 7, event: last })], watermarks: [] };
+      while (!signal.aborted) {
+        await systemRuntime.sleep(100, signal);
+        yield { events: [], watermarks: [] };
+      }
+    },
+  });
+
+  test('a gap as long as the log is read by pages, each applied before the next, with signs of life between', async () => {
+    await write(1_500, 2);
+    const reads: number[] = [];
+    let applied = 0;
+    const real = log;
+    log = {
+      ...real,
+      async readAll(after, limit) {
+        reads.push(applied);
+        return real.readAll(after, limit);
+      },
+    };
+    const last = await real.readAt(await real.head());
+    let ticks = 0;
+    const status = run(onlyLast(), async () => void applied++);
+    let tickedAt = status.tickedAt;
+    await expect
+      .poll(
+        async () => {
+          if (status.tickedAt !== tickedAt) ticks++;
+          tickedAt = status.tickedAt;
+          return (await pool.query('select ordinal from projector.checkpoints where event_id = $1', [last?.id])).rows;
+        },
+        { timeout: 20_000, interval: 10 },
+      )
+      .toEqual([{ ordinal: null }]);
+    expect(ticks).toBeGreaterThan(0);
+    // Three pages of 4,500 events, and each was applied before the next was read.
+    expect(reads.filter((transactions, index) => index > 0 && transactions > (reads[index - 1] as number)).length).toBe(
+      2,
+    );
+    const names = await pool.query('select distinct name from catalog_g1.selections where tenant = $1', [
+      last?.metadata.tenant,
+    ]);
+    expect(names.rows).toEqual([{ name: 'name 2' }]);
+  });
+
+  test('an event that the log does not hold is never applied, and the projection says so', async () => {
+    await write(3, 1);
+    const beyond = positionOf(log.id, (numbersOf(await log.head())[0] ?? 0n) + 5n);
+    const status = run(onlyLast((delivered) => ({ ...delivered, event: { ...delivered.event, position: beyond } })));
+    await expect.poll(() => status.error).toMatch(/the event log ends at .*, before/);
+    const made = await pool.query(
+      "select max(position) as position from projector.checkpoints where projection = 'catalog'",
+    );
+    expect(made.rows[0]?.position < beyond).toBe(true);
+  });
+
+  test('the count that comes with events is kept, and goes on over what was read from the log', async () => {
+    const position = await write(1, 3);
+    const { events } = await log.readAll(log.start, 10);
+    const [first, , third, fourth] = events;
+    const slot = slotOf(first?.metadata.tenant as string);
+    const told = (event: RecordedEvent | undefined, previous: string, ordinal: number): Delivery => ({
+      events: [{ slot, previous, ordinal, event: event as RecordedEvent }],
+      watermarks: [],
+    });
+    run({
+      async *deliver(_reader, _from, signal) {
+        yield told(first, log.start, 41);
+        // The second is lost: the third is a gap, read from the log with it.
+        yield told(third, positionOf(log.id, 2), 43);
+        yield told(fourth, third?.position as string, 44);
+        await systemRuntime.sleep(60_000, signal);
+      },
+    });
+    const counted = async () =>
+      (
+        await pool.query(
+          'select ordinal, position from projector.checkpoints where slot = $1 and event_id is not null',
+          [slot],
+        )
+      ).rows;
+    await expect.poll(counted).toEqual([{ ordinal: '44', position }]);
   });
 
   test('of two projectors on the same slots exactly one wins each batch, and the work goes on', async () => {

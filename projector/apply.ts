@@ -1,7 +1,7 @@
 /**
  * Applies delivered events to one generation, exactly once: checkpoints (compare-and-set) and rows change in one
  * transaction. Per event: position ≤ checkpoint → duplicate, dropped; previous ≤ checkpoint → applied; otherwise
- * something is missing between, and the missing range is read from the log.
+ * something is missing between, and the missing range is to be read from the log.
  */
 import type { ClientBase } from 'pg';
 import { type Checkpoint, type Checkpoints, moveCheckpoints } from '#projector/checkpoints.ts';
@@ -9,10 +9,8 @@ import { type Generation, liveGeneration, lockProjection } from '#projector/gene
 import type { Projection } from '#projector/projection.ts';
 import type { Change } from '#projector/table.ts';
 import { writeChanges } from '#projector/write-changes.ts';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import type { Position } from '#shared/event-log/position.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
-import { slotOf } from '#shared/transport/slot.ts';
 import type { DeliveredEvent, Delivery, Watermark } from '#shared/transport/transport.ts';
 
 /** A transaction is cut at about so many row changes, whatever the size of the delivered batch. */
@@ -33,9 +31,7 @@ export class FoldFailed extends Error {
   override readonly name = 'FoldFailed';
 }
 
-export interface Prepared {
-  readonly event: RecordedEvent;
-  readonly slot: number;
+export interface Prepared extends Pick<DeliveredEvent, 'event' | 'slot' | 'ordinal'> {
   readonly changes: readonly Change[];
 }
 
@@ -46,7 +42,7 @@ export interface Sorted {
   readonly gaps: readonly { readonly slot: number; readonly after: Position; readonly upTo: Position }[];
 }
 
-/** Sorts delivered events and a watermark by what the checkpoints say. Pure. */
+/** Sorts delivered events and watermarks by what the checkpoints say. Pure. */
 export function sortDelivery(checkpoints: Checkpoints, delivery: Delivery): Sorted {
   const reached = checkpoints.map((checkpoint) => checkpoint.position);
   const apply: DeliveredEvent[] = [];
@@ -64,36 +60,22 @@ export function sortDelivery(checkpoints: Checkpoints, delivery: Delivery): Sort
     else apply.push(delivered);
     reached[slot] = event.position;
   }
-  for (const [slot, previous] of delivery.watermark?.previous ?? []) {
-    const at = reached[slot] as Position;
-    if (previous > at) gaps.push({ slot, after: at, upTo: previous });
-  }
-  return { apply, duplicates, gaps };
-}
-
-/** The events that were missed, from the log. */
-export async function readGap(log: EventLog, gap: Sorted['gaps'][number]): Promise<DeliveredEvent[]> {
-  const found: DeliveredEvent[] = [];
-  let previous = gap.after;
-  for (let after = gap.after, end = false; !end && after < gap.upTo; ) {
-    const page = await log.readAll(after, 1_000);
-    for (const event of page.events) {
-      if (event.position > gap.upTo) return found;
-      if (slotOf(event.metadata.tenant) !== gap.slot) continue;
-      found.push({ slot: gap.slot, previous, event });
-      previous = event.position;
+  for (const watermark of delivery.watermarks)
+    for (const [slot, previous] of watermark.previous) {
+      const at = reached[slot] as Position;
+      if (previous <= at) continue;
+      gaps.push({ slot, after: at, upTo: previous });
+      reached[slot] = previous;
     }
-    ({ position: after, end } = page);
-  }
-  return found;
+  return { apply, duplicates, gaps };
 }
 
 /** Decodes and asks the folds which rows are touched; names the event that a fold cannot take. */
 export function prepare(projection: Projection, delivered: readonly DeliveredEvent[]): Prepared[] {
-  return delivered.map(({ event, slot }) => {
+  return delivered.map(({ event, slot, ordinal }) => {
     try {
       const decoded = decodeEvent(event);
-      return { event, slot, changes: projection.folds.flatMap((fold) => fold.changes(decoded)) };
+      return { event, slot, ordinal, changes: projection.folds.flatMap((fold) => fold.changes(decoded)) };
     } catch (error) {
       throw new FoldFailed(
         `${projection.name} cannot take ${event.type} ${event.id} (${event.stream}, revision ${event.revision}): ${(error as Error).message}`,
@@ -121,23 +103,27 @@ export function* cut(prepared: readonly Prepared[]): Generator<readonly Prepared
 
 const laterTime = (a: string | null, b: string | null) => (a !== null && (b === null || a > b) ? a : b);
 
-/** Where the checkpoints stand after these events and, where there is one, the watermark. */
-function checkpointsAfter(
+/** What follows an event whose count is known was counted one higher, also where it was read from the log. */
+const ordinalAfter = (before: number | null, told: number | null) => told ?? (before === null ? null : before + 1);
+
+/** Where the checkpoints stand after these events and then these watermarks. */
+export function checkpointsAfter(
   from: Checkpoints,
   batch: readonly Prepared[],
-  watermark: Watermark | null,
+  watermarks: readonly Watermark[],
 ): Map<number, Checkpoint> {
   const to = new Map<number, Checkpoint>();
-  for (const { event, slot } of batch) {
+  for (const { event, slot, ordinal } of batch) {
     const before = to.get(slot) ?? (from[slot] as Checkpoint);
     to.set(slot, {
       position: event.position,
       time: laterTime(before.time, event.metadata.recordedAt),
       eventId: event.id,
       eventPosition: event.position,
+      ordinal: ordinalAfter(before.ordinal, ordinal),
     });
   }
-  if (watermark)
+  for (const watermark of watermarks)
     for (const slot of watermark.previous.keys()) {
       const before = to.get(slot) ?? (from[slot] as Checkpoint);
       if (watermark.position > before.position)
@@ -155,10 +141,10 @@ export async function applyBatch(
   generation: Generation,
   from: Checkpoints,
   batch: readonly Prepared[],
-  watermark: Watermark | null,
+  watermarks: readonly Watermark[],
   options: { readonly requireLive: boolean },
 ): Promise<Checkpoints> {
-  const to = checkpointsAfter(from, batch, watermark);
+  const to = checkpointsAfter(from, batch, watermarks);
   if (to.size === 0) return from;
   await client.query('begin');
   try {

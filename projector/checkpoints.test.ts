@@ -11,6 +11,7 @@ describe('the log that checkpoints were made from', () => {
     time: null,
     eventId: event?.id ?? null,
     eventPosition: event?.position ?? null,
+    ordinal: null,
   });
   async function logOf(count: number, id = '0000000a') {
     const log = memoryEventLog({ id });

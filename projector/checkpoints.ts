@@ -11,6 +11,8 @@ export interface Checkpoint {
   /** The last event applied; null before the first. */
   readonly eventId: string | null;
   readonly eventPosition: Position | null;
+  /** The transport's count of the slot's events up to that one; null where no transport that counts has told it. */
+  readonly ordinal: number | null;
 }
 
 /** By slot. */
@@ -22,8 +24,9 @@ export async function loadCheckpoints(client: ClientBase, generation: Generation
     time: Date | null;
     event_id: string | null;
     event_position: string | null;
+    ordinal: string | null;
   }>(
-    `select position, time, event_id, event_position from projector.checkpoints
+    `select position, time, event_id, event_position, ordinal from projector.checkpoints
      where projection = $1 and generation = $2 order by slot`,
     [generation.projection.name, generation.number],
   );
@@ -32,6 +35,7 @@ export async function loadCheckpoints(client: ClientBase, generation: Generation
     time: row.time?.toISOString() ?? null,
     eventId: row.event_id,
     eventPosition: row.event_position,
+    ordinal: row.ordinal === null ? null : Number(row.ordinal),
   }));
 }
 
@@ -46,9 +50,9 @@ export async function moveCheckpoints(
   const next = [...to.values()];
   const answer = await client.query(
     `update projector.checkpoints c
-     set position = v.position, time = v.time, event_id = v.event_id, event_position = v.event_position
-     from unnest($3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
-       as v (slot, expected, position, time, event_id, event_position)
+     set position = v.position, time = v.time, event_id = v.event_id, event_position = v.event_position, ordinal = v.ordinal
+     from unnest($3::smallint[], $4::text[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[], $9::bigint[])
+       as v (slot, expected, position, time, event_id, event_position, ordinal)
      where c.projection = $1 and c.generation = $2 and c.slot = v.slot and c.position = v.expected`,
     [
       generation.projection.name,
@@ -59,6 +63,7 @@ export async function moveCheckpoints(
       next.map((checkpoint) => checkpoint.time),
       next.map((checkpoint) => checkpoint.eventId),
       next.map((checkpoint) => checkpoint.eventPosition),
+      next.map((checkpoint) => checkpoint.ordinal),
     ],
   );
   return answer.rowCount === slots.length;

@@ -48,7 +48,7 @@ export const projectorMetrics = {
   }),
   lagEvents: new Gauge({
     name: 'cool_mint_projection_lag_events',
-    help: 'Events of the log that are not applied yet, counted up to 1,000.',
+    help: 'Events of the log that are not applied yet; those that no relay has counted are counted up to 1,000.',
     labelNames,
     registers,
   }),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { rebuildMetrics } from '#projector/metrics.ts';
 import type { Projection } from '#projector/projection.ts';
 import { projections } from '#projector/projections.ts';
 import { requestUpgrade, runRebuilds } from '#projector/rebuild.ts';
@@ -168,6 +169,41 @@ describe('a rebuild', () => {
     await expect.poll(() => status.state, { timeout: 10_000 }).toBe('running');
     expect((await generations()).at(-1)).toEqual({ generation: 2, state: 'live', version: 2 });
     await expect.poll(() => count(2)).toBe(2);
+  });
+
+  test('is asked for once and done by one, where several processes of a new version start at once', async () => {
+    for (let index = 0; index < 40; index++) await open(`tenant-${index}`);
+    run(catalog);
+    await expect.poll(() => count(1).catch(() => 0)).toBe(40);
+    await halt();
+    const changed = { ...catalog, version: 2 };
+    const failed = async () =>
+      (await rebuildMetrics.finished.get()).values.find(({ labels }) => labels.outcome === 'failed')?.value ?? 0;
+    const before = await failed();
+    const statuses = [run(changed), run(changed), run(changed)];
+    for (let process = 0; process < 3; process++) rebuilds(changed);
+    await expect.poll(() => statuses.map(({ state }) => state), { timeout: 20_000 }).toEqual(Array(3).fill('running'));
+    expect((await told()).map(({ type }) => type).slice(0, 2)).toEqual(['RebuildStarted', 'GenerationSwapped']);
+    await expect
+      .poll(async () => (await told()).map(({ type }) => type))
+      .toEqual(['RebuildStarted', 'GenerationSwapped', 'RebuildFinished']);
+    expect(await generations()).toEqual([
+      { generation: 1, state: 'retired', version: 1 },
+      { generation: 2, state: 'live', version: 2 },
+    ]);
+    expect(await failed()).toBe(before);
+  });
+
+  test('of a process that was killed is taken over when its lease has ended', async () => {
+    await open();
+    run(catalog);
+    await expect.poll(() => count(1).catch(() => 0)).toBe(1);
+    await pool.query(
+      "insert into projector.rebuild_leases (projection, owner, expires_at) values ('catalog', gen_random_uuid(), now() + interval '1 second')",
+    );
+    rebuilds(catalog);
+    const id = await request();
+    expect((await finished(id)).data).toMatchObject({ outcome: 'completed' });
   });
 
   test('mends a projection whose log was exchanged', async () => {

@@ -6,14 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { applyBatch, applyInTransaction, cut, prepare } from '#projector/apply.ts';
-import {
-  type Checkpoint,
-  type Checkpoints,
-  LogExchanged,
-  loadCheckpoints,
-  verifyCheckpoints,
-} from '#projector/checkpoints.ts';
+import { applyBatch, applyInTransaction, CheckpointMoved, checkpointsAfter, cut, prepare } from '#projector/apply.ts';
+import { type Checkpoints, LogExchanged, loadCheckpoints, verifyCheckpoints } from '#projector/checkpoints.ts';
 import {
   createGeneration,
   dropGeneration,
@@ -24,18 +18,18 @@ import {
   lockProjection,
 } from '#projector/generations.ts';
 import { rebuildMetrics } from '#projector/metrics.ts';
+import { missingEvents } from '#projector/missing-events.ts';
 import { type Projection, tablesOf } from '#projector/projection.ts';
+import { underRebuildLease } from '#projector/rebuild-lease.ts';
 import type { EventLog, Expected } from '#shared/event-log/event-log.ts';
-import { laterOf, type Position } from '#shared/event-log/position.ts';
+import type { Position } from '#shared/event-log/position.ts';
 import { currentVersion, decodeEvent } from '#shared/events/codec.ts';
 import type { DomainEvent, StoredEvent, StoredEventOf } from '#shared/events/event.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
-import { commandEventId, streamName } from '#shared/events/stream-name.ts';
+import { commandEventId, commandId, streamName } from '#shared/events/stream-name.ts';
 import { patient } from '#shared/postgres/pool.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
-import { slotOf } from '#shared/transport/slot.ts';
-import type { DeliveredEvent } from '#shared/transport/transport.ts';
 
 const pageSize = 2_000;
 
@@ -63,6 +57,7 @@ class RebuildCancelled extends Error {
 
 /** Asks for a rebuild where the version changed; then watches for rebuilds, and does them one after another. */
 export async function runRebuilds(parts: RebuildParts, projection: Projection, signal: AbortSignal): Promise<void> {
+  const owner = randomUUID();
   let failures = 0;
   let upgradeAsked = false;
   while (!signal.aborted) {
@@ -70,11 +65,18 @@ export async function runRebuilds(parts: RebuildParts, projection: Projection, s
       if (!upgradeAsked) await requestUpgrade(parts, projection);
       upgradeAsked = true;
       const open = await openRebuild(parts.log, projection.name);
-      if (open) await rebuild(parts, projection, open, signal);
+      const done =
+        open !== null &&
+        (await underRebuildLease(parts, projection.name, owner, signal, (leased) =>
+          rebuild(parts, projection, open, leased),
+        ));
       failures = 0;
-      if (!open) await parts.runtime.sleep(500, signal);
+      if (!done) await parts.runtime.sleep(500, signal);
     } catch (error) {
       if (signal.aborted) return;
+      // Another process was taken for the builder, and has gone on; there is nothing wrong with that.
+      if (error instanceof CheckpointMoved || (error as Error).name === 'AbortError') continue;
+      rebuildMetrics.finished.inc({ projection: projection.name, outcome: 'failed' });
       parts.logger.error(
         { projection: projection.name, error: (error as Error).message },
         'the rebuild stopped; it is tried again',
@@ -90,11 +92,19 @@ export async function requestUpgrade(parts: RebuildParts, projection: Projection
   try {
     const live = await liveGeneration(client, projection.name);
     if (!live || live.version === projection.version || (await openRebuild(parts.log, projection.name))) return;
-    await record(parts, projection.name, randomUUID(), {
+    // Several processes of the new version that ask at once ask for the same one; after one that was cancelled it is another.
+    const past = (await streamEvents(parts.log, projection.name)).length;
+    const rebuildId = commandId(
+      systemTenant,
+      'system:projector',
+      `projections/${projection.name}/rebuilds`,
+      `${live.generation} ${projection.version} ${past}`,
+    );
+    await record(parts, projection.name, rebuildId, {
       type: 'RebuildStarted',
       data: {
         projection: projection.name,
-        rebuildId: randomUUID(),
+        rebuildId,
         reason: `version ${live.version} → ${projection.version}`,
       },
     });
@@ -248,7 +258,6 @@ async function rebuild(
       await inTransaction(pool, (client) => dropBuilding(client, projection, null));
       return;
     }
-    if (!signal.aborted) rebuildMetrics.finished.inc({ ...labels, outcome: 'failed' });
     throw error;
   } finally {
     rebuildProgress.delete(projection.name);
@@ -334,6 +343,8 @@ async function targetOf(client: PoolClient, log: EventLog, projection: Projectio
   return { live, checkpoints: checkpoints.map((checkpoint) => ({ ...checkpoint, position: head })), followed: false };
 }
 
+const positionsOf = (checkpoints: Checkpoints): Position[] => checkpoints.map(({ position }) => position);
+
 /** Applies from the log until every slot is where the target is, never beyond. */
 async function catchUp(
   parts: RebuildParts,
@@ -345,33 +356,14 @@ async function catchUp(
   applied: (events: number) => Promise<void>,
 ): Promise<Checkpoints> {
   let checkpoints = from;
-  for await (const delivered of missing(parts.log, from, target)) {
+  for await (const delivered of missingEvents(parts.log, positionsOf(from), positionsOf(target))) {
     for (const batch of cut(prepare(generation.projection, delivered))) {
       signal.throwIfAborted();
-      checkpoints = await applyBatch(client, generation, checkpoints, batch, null, { requireLive: false });
+      checkpoints = await applyBatch(client, generation, checkpoints, batch, [], { requireLive: false });
       await applied(batch.length);
     }
   }
   return checkpoints;
-}
-
-/** By pages: what the target has applied and `from` has not. */
-async function* missing(log: EventLog, from: Checkpoints, target: Checkpoints): AsyncGenerator<DeliveredEvent[]> {
-  const last = target.map(({ position }) => position).reduce(laterOf);
-  let after = from.reduce<Position>(
-    (least, { position }) => (position < least ? position : least),
-    from[0]?.position ?? log.start,
-  );
-  for (let end = false; !end && after < last; ) {
-    const page = await log.readAll(after, pageSize);
-    const delivered = page.events.flatMap((event) => {
-      const slot = slotOf(event.metadata.tenant);
-      const wanted = event.position > (from[slot]?.position ?? '') && event.position <= (target[slot]?.position ?? '');
-      return wanted ? [{ slot, previous: log.start, event }] : [];
-    });
-    if (delivered.length > 0) yield delivered;
-    ({ position: after, end } = page);
-  }
 }
 
 /** Under the exclusive lock: top up to exactly the live checkpoints, make it live, retire the old, drop older ones. */
@@ -389,11 +381,9 @@ async function swap(
     await lockProjection(client, projection.name, 'exclusive');
     const { live, checkpoints: target, followed } = await targetOf(client, parts.log, projection);
     let checkpoints = from;
-    for await (const delivered of missing(parts.log, from, target))
+    for await (const delivered of missingEvents(parts.log, positionsOf(from), positionsOf(target)))
       for (const batch of cut(prepare(projection, delivered))) {
-        const to = new Map<number, Checkpoint>();
-        for (const { slot, event } of batch)
-          to.set(slot, { position: event.position, time: null, eventId: event.id, eventPosition: event.position });
+        const to = checkpointsAfter(checkpoints, batch, []);
         await applyInTransaction(client, generation, checkpoints, to, batch);
         checkpoints = checkpoints.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
         events += batch.length;
@@ -441,7 +431,7 @@ async function reachCheckpoints(client: PoolClient, generation: Generation, targ
 /** The watermarks of the live generation hold for the new one too, for both have applied the same events; that is checked. */
 async function takeOverCheckpoints(client: PoolClient, projection: string, from: number, to: number): Promise<void> {
   await client.query(
-    `update projector.checkpoints n set position = o.position, time = o.time
+    `update projector.checkpoints n set position = o.position, time = o.time, ordinal = o.ordinal
      from projector.checkpoints o
      where n.projection = $1 and n.generation = $2 and o.projection = $1 and o.generation = $3 and o.slot = n.slot`,
     [projection, to, from],

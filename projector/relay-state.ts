@@ -2,8 +2,9 @@
  * The relay's lease and checkpoint. An epoch is given with each lease; the checkpoint moves only under the epoch that
  * holds it, so a leader that was replaced without noticing can repeat records, but never move the checkpoint.
  */
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { Position } from '#shared/event-log/position.ts';
+import type { SentProgress } from '#shared/transport/lag.ts';
 import { allSlots } from '#shared/transport/slot.ts';
 
 export interface RelayState {
@@ -32,7 +33,7 @@ export async function acquireRelay(pool: Pool, owner: string): Promise<RelayStat
      values (1, $1, 1, now() + make_interval(secs => $2))
      on conflict (id) do update
        set owner = excluded.owner, epoch = r.epoch + 1, expires_at = excluded.expires_at
-       where r.owner is null or r.expires_at <= now()
+       where r.owner is null or r.owner = excluded.owner or r.expires_at <= now()
      returning epoch, position, time, previous, ordinals`,
     [owner, relayLeaseSeconds],
   );
@@ -45,6 +46,15 @@ export async function acquireRelay(pool: Pool, owner: string): Promise<RelayStat
     previous: row.previous,
     ordinals: row.ordinals.map(Number),
   };
+}
+
+/** What a relay has sent, as last stored; null where none ever did. */
+export async function readSent(client: ClientBase): Promise<SentProgress | null> {
+  const answer = await client.query<{ position: string; previous: string[]; ordinals: string[] }>(
+    'select position, previous, ordinals from projector.relay where id = 1 and position is not null',
+  );
+  const row = answer.rows[0];
+  return row ? { position: row.position, previous: row.previous, ordinals: row.ordinals.map(Number) } : null;
 }
 
 /** False: the lease was lost. */

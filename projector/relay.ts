@@ -2,18 +2,19 @@
  * The relay: reads the log in order and sends it to the topic. One leads, by a lease; the others wait. Its checkpoint
  * moves after the acknowledgement, so a crash, or two leaders for a moment, only repeat the same records.
  *
- * States of a leader: sending a page; caught up (a watermark to each partition at least every second, so that receivers
- * know how far the log was sent, and that the relay lives). It stops leading when the lease cannot be renewed.
+ * States of a leader: sending a page; caught up (a watermark to each partition about every second, so that receivers
+ * know how far the log was sent, and that the relay lives). It stops leading when the lease cannot be renewed. Beside
+ * that go what events need not wait for: renewing the lease, storing the checkpoint, and asking for new partitions.
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { relayMetrics } from '#projector/metrics.ts';
+import { storeInBackground } from '#projector/relay-checkpoint.ts';
 import {
   acquireRelay,
   evenly,
   firstRelayPosition,
-  moveRelay,
   type RelayState,
   relayLeaseSeconds,
   releaseRelay,
@@ -47,7 +48,8 @@ export interface RelayStatus {
 /** Another one leads now. */
 class LeadershipLost extends Error {}
 
-const watermarkMilliseconds = 1_000;
+/** The log tells once a second that there is nothing; that is then passed on. */
+const watermarkMilliseconds = 250;
 const refreshMilliseconds = 2_000;
 
 export async function runRelay(parts: RelayParts, status: RelayStatus, signal: AbortSignal): Promise<void> {
@@ -105,27 +107,29 @@ async function lead(
   const { pool, log, publisher, runtime } = parts;
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
-  const renewing = (async () => {
+  const lose = (error: Error | null) => lost.abort(error ?? new LeadershipLost());
+  const every = async (milliseconds: number, work: () => Promise<void>) => {
     while (!stop.aborted) {
-      await runtime.sleep((relayLeaseSeconds * 1000) / 3, stop);
-      if (stop.aborted) return;
-      // A database that does not answer is treated like a lost lease: in time somebody else has it.
-      if (!(await renewRelay(pool, owner, acquired.epoch).catch(() => false))) lost.abort(new LeadershipLost());
+      await runtime.sleep(milliseconds, stop);
+      if (!stop.aborted) await work();
     }
-  })();
+  };
+  const beside = [
+    every((relayLeaseSeconds * 1000) / 3, async () => {
+      // A database that does not answer is treated like a lost lease: in time somebody else has it.
+      if (!(await renewRelay(pool, owner, acquired.epoch).catch(() => false))) lose(null);
+    }),
+    // A broker that does not answer is noticed by sending.
+    every(refreshMilliseconds, () => publisher.refresh().then(undefined, () => undefined)),
+  ];
+  const checkpoint = storeInBackground(pool, lose);
   let markedAt = 0;
-  let refreshedAt = 0;
   try {
     let state = await beginning(parts, acquired);
+    await publisher.refresh();
     for await (const message of log.subscribe(state.position as Position, stop)) {
       const now = runtime.now().getTime();
       status.tickedAt = now;
-      status.state = 'leading';
-      status.error = null;
-      if (now - refreshedAt >= refreshMilliseconds) {
-        await publisher.refresh();
-        refreshedAt = now;
-      }
       const before = state;
       if (message.kind === 'events' && message.events.length > 0)
         state = await sendEvents(parts, state, message.events);
@@ -134,14 +138,17 @@ async function lead(
         await sendWatermarks(parts, state);
         markedAt = now;
       }
-      if (state !== before && !(await moveRelay(pool, state))) throw new LeadershipLost();
+      if (state !== before) checkpoint.store(state);
       if (state.time !== null) relayMetrics.position.set(Date.parse(state.time) / 1000);
+      // Only now: something was acknowledged.
+      status.state = 'leading';
+      status.error = null;
       succeeded();
     }
-    if (lost.signal.aborted) throw new LeadershipLost();
+    lost.signal.throwIfAborted();
   } finally {
     lost.abort();
-    await renewing;
+    await Promise.all([...beside, checkpoint.stored()]);
   }
 }
 
@@ -154,7 +161,7 @@ async function sendEvents(parts: RelayParts, from: RelayState, events: readonly 
   for (const event of events) {
     const slot = slotOf(event.metadata.tenant);
     const ordinal = (ordinals[slot] as number) + 1;
-    const record = recordOf({ slot, previous: previous[slot] as Position, event }, { epoch: from.epoch, ordinal });
+    const record = recordOf({ slot, previous: previous[slot] as Position, ordinal, event }, from.epoch);
     previous[slot] = event.position;
     ordinals[slot] = ordinal;
     position = event.position;

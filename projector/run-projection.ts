@@ -8,13 +8,24 @@
 
 import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
-import { applyBatch, CheckpointMoved, cut, GenerationMoved, prepare, readGap, sortDelivery } from '#projector/apply.ts';
+import {
+  applyBatch,
+  CheckpointMoved,
+  cut,
+  GenerationMoved,
+  type Prepared,
+  prepare,
+  type Sorted,
+  sortDelivery,
+} from '#projector/apply.ts';
 import { type Checkpoints, loadCheckpoints, verifyCheckpoints } from '#projector/checkpoints.ts';
 import { ensureLiveGeneration, type Generation, generationOf } from '#projector/generations.ts';
 import { projectorMetrics } from '#projector/metrics.ts';
+import { missingEvents } from '#projector/missing-events.ts';
 import type { Projection } from '#projector/projection.ts';
 import type { Cache } from '#shared/cache/cache.ts';
 import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { laterOf, type Position } from '#shared/event-log/position.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { inSpan } from '#shared/telemetry/span.ts';
@@ -48,6 +59,11 @@ export interface ProjectorParts {
   readonly pace?: () => Promise<void>;
 }
 
+/** The topic tells of an event that the log does not hold. */
+class LogLacks extends Error {
+  override readonly name = 'LogLacks';
+}
+
 export async function runProjection(
   parts: ProjectorParts,
   projection: Projection,
@@ -63,6 +79,7 @@ export async function runProjection(
     } catch (error) {
       if (error instanceof GenerationMoved || error instanceof CheckpointMoved) continue;
       if (signal.aborted) return;
+      status.tickedAt = runtime.now().getTime();
       status.state = 'failing';
       status.error = (error as Error).message;
       projectorMetrics.failures.inc({ projection: projection.name });
@@ -99,6 +116,8 @@ async function runGeneration(
   const { pool, log, transport, cache, runtime } = parts;
   const live = await withClient(pool, (client) => ensureLiveGeneration(client, projection, log.start));
   const generation = generationOf(projection, live.generation);
+  // Also where it stands: that nothing moves is to be seen.
+  noteCheckpoints(projection.name, await withClient(pool, (client) => loadCheckpoints(client, generation)));
   if (live.version !== projection.version) {
     status.state = 'standing';
     status.error = `generation ${live.generation} was made by version ${live.version}; version ${projection.version} builds its own`;
@@ -117,10 +136,14 @@ async function runGeneration(
 
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
+  const alive = () => {
+    ended.throwIfAborted();
+    status.tickedAt = runtime.now().getTime();
+  };
   try {
     const positions = checkpoints.map((checkpoint) => checkpoint.position);
     for await (const delivery of transport.deliver(projection.name, positions, ended)) {
-      status.tickedAt = runtime.now().getTime();
+      alive();
       status.waitingFor = delivery.waitingFor ?? null;
       if (status.waitingFor === null) {
         status.state = 'running';
@@ -129,7 +152,7 @@ async function runGeneration(
       const before = checkpoints;
       for (let applied = false; !applied; ) {
         try {
-          checkpoints = await applyDelivery(parts, generation, checkpoints, delivery);
+          checkpoints = await applyDelivery(parts, generation, checkpoints, delivery, alive);
           applied = true;
         } catch (error) {
           // Another process has applied something of these slots; what is left of the delivery is applied after it.
@@ -144,66 +167,109 @@ async function runGeneration(
   }
 }
 
+/** `alive` is called as the work goes on, and throws where it is to end. */
 async function applyDelivery(
   parts: ProjectorParts,
   generation: Generation,
   from: Checkpoints,
   delivery: Delivery,
+  alive: () => void,
 ): Promise<Checkpoints> {
-  const { pool, log, cache, pace } = parts;
   const projection = generation.projection;
   const labels = { projection: projection.name };
-  const sorted = sortDelivery(from, delivery);
-  // What looks missing may have been applied by another process that had the slot before.
-  if (sorted.gaps.length > 0 && (await othersApplied(pool, generation, from, sorted.gaps))) throw new CheckpointMoved();
-  if (sorted.duplicates > 0) projectorMetrics.duplicates.inc(labels, sorted.duplicates);
-  let events = sorted.apply;
-  for (const gap of sorted.gaps) {
-    const missing = await readGap(log, gap);
-    projectorMetrics.gaps.inc(labels);
-    parts.logger.warn(
-      { ...labels, slot: gap.slot, events: missing.length },
-      'events did not arrive; they were read from the log',
-    );
-    events = [...events, ...missing].sort((a, b) => (a.event.position < b.event.position ? -1 : 1));
-  }
   let checkpoints = from;
-  const step = async (batch: ReturnType<typeof prepare>, watermark: Watermark | null) => {
-    await pace?.();
-    const before = checkpoints;
-    const batchEnded = projectorMetrics.batchSeconds.startTimer(labels);
-    checkpoints = await inSpan(
-      'projection batch',
-      { 'projection.name': projection.name, 'projection.events': batch.length },
-      () =>
-        withClient(pool, (client) => applyBatch(client, generation, before, batch, watermark, { requireLive: true })),
-      batch.map(({ event }) => event),
-    );
-    const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
-    await publish(
-      cache,
-      generation,
-      checkpoints,
-      moved,
-      batch.map((one) => one.event),
-    );
-    batchEnded();
-    projectorMetrics.events.inc(labels, batch.length);
-    const oldest = batch[0]?.event.metadata.recordedAt;
-    if (oldest)
-      projectorMetrics.delaySeconds.observe(
-        labels,
-        Math.max(0, parts.runtime.now().getTime() - Date.parse(oldest)) / 1000,
+  let sorted = sortDelivery(from, delivery);
+  if (sorted.duplicates > 0) projectorMetrics.duplicates.inc(labels, sorted.duplicates);
+  if (sorted.gaps.length > 0) {
+    // What looks missing may have been applied by another process that had the slot before.
+    if (await othersApplied(parts.pool, generation, from, sorted.gaps)) throw new CheckpointMoved();
+    checkpoints = await repair(parts, generation, from, sorted.gaps, alive);
+    sorted = sortDelivery(checkpoints, delivery);
+    const [gap] = sorted.gaps;
+    if (gap)
+      throw new LogLacks(
+        `the topic tells of an event at ${gap.upTo} that the event log does not hold: it was exchanged, or something else writes to the topic`,
       );
-  };
-  for (const batch of cut(prepare(projection, events))) await step([...batch], null);
-  if (delivery.watermark) await step([], delivery.watermark);
+  }
+  const batches = [...cut(prepare(projection, sorted.apply))];
+  // Watermarks hold once all events are applied: they go with the last of them, or alone.
+  const last = batches.pop() ?? [];
+  for (const batch of batches) {
+    checkpoints = await applyStep(parts, generation, checkpoints, batch, []);
+    alive();
+  }
+  checkpoints = await applyStep(parts, generation, checkpoints, last, delivery.watermarks);
+  noteCheckpoints(projection.name, checkpoints);
+  return checkpoints;
+}
+
+/** Applies from the log what did not arrive; by pages, each applied before the next is read. */
+async function repair(
+  parts: ProjectorParts,
+  generation: Generation,
+  from: Checkpoints,
+  gaps: Sorted['gaps'],
+  alive: () => void,
+): Promise<Checkpoints> {
+  const labels = { projection: generation.projection.name };
+  const upTo = from.map(({ position }) => position);
+  for (const gap of gaps) upTo[gap.slot] = laterOf(upTo[gap.slot] as Position, gap.upTo);
+  let checkpoints = from;
+  let events = 0;
+  const positions = from.map(({ position }) => position);
+  for await (const delivered of missingEvents(parts.log, positions, upTo)) {
+    for (const batch of cut(prepare(generation.projection, delivered))) {
+      checkpoints = await applyStep(parts, generation, checkpoints, batch, []);
+      alive();
+    }
+    events += delivered.length;
+    alive();
+  }
+  projectorMetrics.gaps.inc(labels, gaps.length);
+  const slots = [...new Set(gaps.map(({ slot }) => slot))];
+  parts.logger.warn({ ...labels, slots, events }, 'events did not arrive; they were read from the log');
+  return checkpoints;
+}
+
+/** One transaction, and then the word to the caches that it was made. */
+async function applyStep(
+  { pool, cache, pace, runtime }: ProjectorParts,
+  generation: Generation,
+  before: Checkpoints,
+  batch: readonly Prepared[],
+  watermarks: readonly Watermark[],
+): Promise<Checkpoints> {
+  if (batch.length === 0 && watermarks.length === 0) return before;
+  const projection = generation.projection.name;
+  await pace?.();
+  const batchEnded = projectorMetrics.batchSeconds.startTimer({ projection });
+  const events = batch.map(({ event }) => event);
+  const checkpoints = await inSpan(
+    'projection batch',
+    { 'projection.name': projection, 'projection.events': batch.length },
+    () =>
+      withClient(pool, (client) => applyBatch(client, generation, before, batch, watermarks, { requireLive: true })),
+    events,
+  );
+  const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
+  await publish(cache, generation, checkpoints, moved, events);
+  batchEnded();
+  projectorMetrics.events.inc({ projection }, batch.length);
+  const oldest = events[0]?.metadata.recordedAt;
+  if (oldest)
+    projectorMetrics.delaySeconds.observe(
+      { projection },
+      Math.max(0, runtime.now().getTime() - Date.parse(oldest)) / 1000,
+    );
+  return checkpoints;
+}
+
+function noteCheckpoints(projection: string, checkpoints: Checkpoints): void {
   const newest = checkpoints.reduce<string | null>(
     (latest, { time }) => (time !== null && (latest === null || time > latest) ? time : latest),
     null,
   );
-  if (newest) projectorMetrics.checkpointTime.set(labels, Date.parse(newest) / 1000);
-  return checkpoints;
+  if (newest) projectorMetrics.checkpointTime.set({ projection }, Date.parse(newest) / 1000);
 }
 
 async function othersApplied(

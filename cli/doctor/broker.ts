@@ -3,9 +3,9 @@ import type { Pool } from 'pg';
 import { type Check, type Finding, failed, ok, warning } from '#cli/doctor/check.ts';
 import type { Installation } from '#cli/doctor/installation.ts';
 import { motionTo } from '#cli/doctor/moving.ts';
-import { groupPrefix } from '#cli/start/transport.ts';
 import { projections } from '#projector/projections.ts';
 import { logIdOf } from '#shared/event-log/position.ts';
+import { groupIdOf } from '#shared/transport/kafka/group-id.ts';
 import { checkTopic } from '#shared/transport/kafka/topic.ts';
 
 const group = 'broker';
@@ -67,7 +67,8 @@ export function brokerChecks({ config, foundBroker, broker, migrated, atWork, lo
       name: 'readers',
       async run() {
         const [admin, set] = [await broker(), await config()];
-        const names = projections.map(({ name }) => `${groupPrefix(set)}${name}`);
+        const { id } = await log();
+        const names = projections.map(({ name }) => groupIdOf(set.KAFKA_TOPIC, id, name));
         const idle = await idleGroups(admin, names);
         if (idle.length === 0) return ok(`each of ${names.join(', ')} has members`);
         return missing(

@@ -60,6 +60,8 @@ export interface ServiceOptions {
   /** What it does; everything where it is not given. */
   readonly roles?: readonly Role[];
   readonly runtime?: Runtime;
+  /** Ends the waiting for servers, where the process is told to end while it starts. */
+  readonly signal?: AbortSignal;
   /** Slows the projector in tests. */
   readonly pace?: () => Promise<void>;
   /** Slows the relay in tests. */
@@ -72,6 +74,7 @@ export async function startService({
   logger,
   roles = allRoles,
   runtime = systemRuntime,
+  signal,
   pace,
   relayPace,
 }: ServiceOptions): Promise<Service> {
@@ -118,6 +121,7 @@ export async function startService({
   const cache = await connectCache({
     redisUrl: config.REDIS_URL,
     redisTlsCaFile: config.REDIS_TLS_CA_FILE,
+    slotsMove: config.KAFKA_BROKERS !== undefined,
     logId: log.id,
     logger,
     runtime,
@@ -142,6 +146,7 @@ export async function startService({
     logger,
     runtime,
     roles,
+    ...(signal ? { signal } : {}),
     ...(relayPace ? { pace: relayPace } : {}),
   });
   const projector = events.transport

@@ -29,6 +29,7 @@ export interface TransportParts {
   readonly logger: Logger;
   readonly runtime: Runtime;
   readonly roles: readonly Role[];
+  readonly signal?: AbortSignal;
   readonly pace?: () => Promise<void>;
 }
 
@@ -41,11 +42,8 @@ export const kafkaSettings = (config: StartConfig, brokers: string): KafkaSettin
   saslPasswordFile: config.KAFKA_SASL_PASSWORD_FILE,
 });
 
-/** Before the name of the projection in the name of a group of readers. */
-export const groupPrefix = ({ KAFKA_TOPIC }: StartConfig): string => `${KAFKA_TOPIC}.`;
-
 export async function startTransport(parts: TransportParts): Promise<StartedTransport> {
-  const { config, pool, log, logger, runtime, roles, pace } = parts;
+  const { config, pool, log, logger, runtime, roles, signal, pace } = parts;
   const [relays, applies] = [roles.includes('relay'), roles.includes('apply')];
   const nothing = { transport: null, relay: null, stop: async () => undefined };
   if (!relays && !applies) return nothing;
@@ -66,10 +64,9 @@ export async function startTransport(parts: TransportParts): Promise<StartedTran
     },
     logger,
     runtime,
+    signal,
   );
-  const transport = applies
-    ? kafkaTransport({ kafka, topic, groupPrefix: groupPrefix(config), logger, runtime })
-    : null;
+  const transport = applies ? kafkaTransport({ kafka, topic, logId: log.id, runtime }) : null;
   if (!relays) return { ...nothing, transport };
   const publisher = await kafkaPublisher(kafka, topic, runtime);
   const relay = startRelay({ pool, log, publisher, logger, runtime, ...(pace ? { pace } : {}) });

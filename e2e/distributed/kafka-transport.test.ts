@@ -26,7 +26,7 @@ transportContract('Kafka', async () => {
   const relay = startRelay({ pool, log, publisher, logger, runtime });
   return {
     log,
-    transport: kafkaTransport({ kafka, topic, logger, runtime }),
+    transport: kafkaTransport({ kafka, topic, logId: log.id, runtime }),
     async close() {
       await relay.stop();
       await publisher.close();

@@ -2,6 +2,7 @@
  * What Kafka, the relay and the readers must not do to the read models, whatever happens on the way: partitions that
  * are added, records that are lost, doubled or in another order, a topic that was emptied, two relays that lead at once.
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { pino } from 'pino';
@@ -9,10 +10,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectorMetrics } from '#projector/metrics.ts';
 import { type Relay, startRelay } from '#projector/start-relay.ts';
 import { random } from '#shared/demo/random.ts';
+import { newEvent } from '#shared/event-log/contract.ts';
+import { positionOf } from '#shared/event-log/position.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
 import { kafkaMetrics } from '#shared/transport/kafka/metrics.ts';
 import { kafkaPublisher, type Publisher } from '#shared/transport/kafka/publisher.ts';
+import { recordOf, recordOfWatermark } from '#shared/transport/kafka/record.ts';
+import { slotOf } from '#shared/transport/slot.ts';
 import type { Api } from '../support/api.ts';
 import { compareWithOracle } from '../support/compare.ts';
 import { type System, startSystem } from '../support/system.ts';
@@ -108,6 +113,60 @@ describe('through Kafka', () => {
     expect(await counted(projectorMetrics.gaps)).toBeGreaterThan(before.gaps);
     expect(await counted(projectorMetrics.duplicates)).toBeGreaterThan(before.twice);
     await honest.close();
+  });
+
+  test.each(['00000000', 'ffffffff'])(
+    'what log %s left on the topic, or an installation that shares it sends there, is nobody of ours',
+    { timeout: 120_000 },
+    async (other) => {
+      const foreign = await counted(kafkaMetrics.foreign);
+      const publisher = await kafkaPublisher(kafka, topic, systemRuntime);
+      const at = (number: number) => positionOf(other, number, number);
+      const send = (number: number) => {
+        const tenant = tenants[number % tenants.length] as string;
+        const slot = slotOf(tenant);
+        const event = { ...newEvent(tenant), stream: `selection-${randomUUID()}`, revision: 0, position: at(number) };
+        const previous = new Map([[slot, at(number)]]);
+        return publisher.publish(
+          new Map([
+            [
+              slot % publisher.partitions,
+              [
+                recordOf({ slot, previous: at(number - 1), ordinal: number, event }, 1_000),
+                recordOfWatermark({ position: at(number), time: null, previous }, 1_000),
+              ],
+            ],
+          ]),
+        );
+      };
+      const sent = (async () => {
+        for (let number = 1; number <= 50; number++) await send(number);
+      })();
+      await work(3);
+      await sent;
+      await work(1);
+      expect(await compareWithOracle(system)).toEqual([]);
+      // Two records each, seen by three readers.
+      await expect.poll(async () => (await counted(kafkaMetrics.foreign)) - foreign, { timeout: 20_000 }).toBe(300);
+      await publisher.close();
+    },
+  );
+
+  test('what the client does not know where to put is not taken for sent', async () => {
+    const publisher = await kafkaPublisher(kafka, topic, systemRuntime);
+    const mark = recordOfWatermark({ position: positionOf('0000000a', 1), time: null, previous: new Map() }, 1);
+    const before = await offsets();
+    await expect(
+      publisher.publish(
+        new Map([
+          [0, [mark]],
+          [60, [mark]],
+        ]),
+      ),
+    ).rejects.toThrow(/partition 60 of .* is not known to the client yet/);
+    await publisher.publish(new Map([[0, [mark]]]));
+    expect(await offsets()).toBeGreaterThanOrEqual(before + 2);
+    await publisher.close();
   });
 
   test('a topic that retention emptied before it was read is made good from the log', {

@@ -2,20 +2,22 @@
 import { sql } from 'slonik';
 import { z } from 'zod';
 import type { EventLog } from '#shared/event-log/event-log.ts';
-import { logIdOf } from '#shared/event-log/position.ts';
 import { systemTenant } from '#shared/events/metadata.ts';
 import type { ProjectionName } from '#shared/events/projection.ts';
 import { type Demand, noDemand, type ReadModel } from '#shared/read-model/read-model.ts';
 import { utc } from '#shared/read-model/sql-text.ts';
-
-/** The lag is counted up to here. */
-const lagCounted = 1_000;
+import { lagPage, standingOf } from '#shared/transport/lag.ts';
 
 const generationRow = z.object({
   version: z.int(),
   building: z
     .object({ generation: z.int(), rebuildId: z.uuid().nullable(), position: z.string(), time: z.string().nullable() })
     .nullable(),
+});
+
+const progressRows = z.object({
+  slots: z.array(z.object({ position: z.string(), ordinal: z.number().nullable() })),
+  sent: z.object({ position: z.string(), previous: z.array(z.string()), ordinals: z.array(z.number()) }).nullable(),
 });
 
 export const rebuildRow = z.object({
@@ -52,11 +54,14 @@ export async function readProjection(
     projection: name,
     tenant: systemTenant,
     demand: noDemand,
-    shape: z.object({ generation: z.int(), least: z.string(), ...generationRow.shape }),
+    shape: z.object({ generation: z.int(), ...progressRows.shape, ...generationRow.shape }),
     select: () => sql.fragment`(
       select json_build_object(
         'generation', g.generation, 'version', g.version,
-        'least', (select min(c.position) from projector.checkpoints c where c.projection = g.projection and c.generation = g.generation),
+        'slots', (select json_agg(json_build_object('position', c.position, 'ordinal', c.ordinal) order by c.slot)
+                  from projector.checkpoints c where c.projection = g.projection and c.generation = g.generation),
+        'sent', (select json_build_object('position', r.position, 'previous', r.previous, 'ordinals', r.ordinals)
+                 from projector.relay r where r.id = 1 and r.position is not null),
         'building', (
           select json_build_object('generation', b.generation, 'rebuildId', b.rebuild_id, 'position', c.position, 'time', ${utc(sql.fragment`c.time`)})
           from projector.generations b
@@ -65,20 +70,14 @@ export async function readProjection(
           where b.projection = g.projection and b.state = 'building' order by b.generation desc limit 1))
       from projector.generations g where g.projection = ${name} and g.state = 'live')`,
   });
-  const { generation, version, least, building } = answer.data;
-  // Of a log that was exchanged nothing is applied, until the projection is rebuilt.
-  const { events, end } = await log.readAll(logIdOf(least) === log.id ? least : log.start, lagCounted);
-  const oldest = events[0]?.metadata.recordedAt;
+  const { generation, version, slots, sent, building } = answer.data;
+  const standing = standingOf(log, slots, sent);
   return {
     name,
     generation,
     version,
     checkpoint: answer.asOf,
-    lag: {
-      events: events.length,
-      exact: end,
-      seconds: oldest ? Math.max(0, (now.getTime() - Date.parse(oldest)) / 1000) : 0,
-    },
+    lag: standing.lagOf(await log.readAll(standing.after, lagPage), now),
     rebuild: building,
   };
 }

@@ -12,6 +12,8 @@ export interface CacheSettings {
   readonly redisUrl?: string | undefined;
   /** REDIS_TLS_CA_FILE */
   readonly redisTlsCaFile?: string | undefined;
+  /** Other processes may take over the slots that this one applies; Redis then knows, the memory of a process does not. */
+  readonly slotsMove?: boolean;
   /** Installations that share a Redis are told apart by their event logs. */
   readonly logId: string;
   readonly logger: Logger;
@@ -21,8 +23,13 @@ export interface CacheSettings {
 }
 
 /** Rejects with a SetupError where the settings are wrong. A Redis that is away is used as soon as it is there. */
-export async function connectCache({ redisUrl, redisTlsCaFile, ...parts }: CacheSettings): Promise<Cache> {
-  if (!redisUrl) return memoryCache();
+export async function connectCache({
+  redisUrl,
+  redisTlsCaFile,
+  slotsMove = false,
+  ...parts
+}: CacheSettings): Promise<Cache> {
+  if (!redisUrl) return memoryCache({ slotsMove });
   const address = redisAddress(redisUrl, redisTlsCaFile);
   const first = await firstConnection(address, keyPrefix(parts.logId));
   if (first.client) parts.logger.info({ redis: address.place, tls: address.tls }, 'the cache is in Redis');

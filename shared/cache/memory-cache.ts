@@ -16,7 +16,16 @@ interface ProjectionProgress {
   readonly slots: Map<number, Position>;
 }
 
-export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache {
+export interface MemoryCacheOptions {
+  readonly maxBytes?: number;
+  /**
+   * Other processes may apply what this one had applied before (slots are shared through Kafka): then nothing that it
+   * published tells when a tenant changed last, and the database is asked.
+   */
+  readonly slotsMove?: boolean;
+}
+
+export function memoryCache(options: MemoryCacheOptions = {}): Cache {
   const answers = new LRUCache<string, { readonly answer: CachedAnswer; readonly bytes: number }>({
     maxSize: options.maxBytes ?? defaultBytes,
     sizeCalculation: (entry) => entry.bytes,
@@ -53,6 +62,7 @@ export function memoryCache(options: { readonly maxBytes?: number } = {}): Cache
       waiting.wake();
     },
     async lastChanged(projection, tenant): Promise<LastChanged | null> {
+      if (options.slotsMove) return null;
       const known = projections.get(projection);
       const slot = slotOf(tenant);
       // A tenant that fell out of the list stands at its slot's checkpoint: too new is safe, too old is not.

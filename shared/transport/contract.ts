@@ -42,7 +42,7 @@ export function transportContract(name: string, open: () => Promise<OpenTranspor
       const events: DeliveredEvent[] = [];
       let repeated = 0;
       const stop = new AbortController();
-      for await (const { events: some, watermark } of opened.transport.deliver(reader, from, stop.signal)) {
+      for await (const { events: some, watermarks } of opened.transport.deliver(reader, from, stop.signal)) {
         for (const delivered of some) {
           const at = reached[delivered.slot] as Position;
           if (delivered.event.position <= at) repeated++;
@@ -52,10 +52,11 @@ export function transportContract(name: string, open: () => Promise<OpenTranspor
             events.push(delivered);
           }
         }
-        for (const [slot, previous] of watermark?.previous ?? []) {
-          expect(previous <= (reached[slot] as Position), 'nothing is missing before a watermark').toBe(true);
-          if (watermark && watermark.position > (reached[slot] as Position)) reached[slot] = watermark.position;
-        }
+        for (const { position, previous } of watermarks)
+          for (const [slot, last] of previous) {
+            expect(last <= (reached[slot] as Position), 'nothing is missing before a watermark').toBe(true);
+            if (position > (reached[slot] as Position)) reached[slot] = position;
+          }
         if (reached.every((position) => position >= head)) stop.abort();
       }
       return { events, repeated, reached };

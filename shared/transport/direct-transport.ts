@@ -27,7 +27,7 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
         if (message.kind === 'events')
           for (const event of message.events) {
             const slot = slotOf(event.metadata.tenant);
-            events.push({ slot, previous: previous[slot] as Position, event });
+            events.push({ slot, previous: previous[slot] as Position, ordinal: null, event });
             previous[slot] = event.position;
             if (time === null || event.metadata.recordedAt > time) time = event.metadata.recordedAt;
           }
@@ -40,7 +40,7 @@ export function directTransport(log: Pick<EventLog, 'subscribe'>, runtime: Runti
         // Also where there is nothing to tell: whoever receives shows by it that it is alive.
         yield {
           events,
-          watermark: due ? { position, time, previous: new Map(previous.entries()) } : null,
+          watermarks: due ? [{ position, time, previous: new Map(previous.entries()) }] : [],
           waitingFor: null,
         };
       }

@@ -1,50 +1,49 @@
 /**
- * The transport through Kafka. Readers of one name are one consumer group, so they share the partitions. Where to go on
- * is said by the checkpoints in Postgres; the group's offsets are a hint, committed after a delivery was worked off.
- * What the topic lost, repeated or reordered is seen by positions, and told as it is.
+ * The transport through Kafka. Readers of one name are one consumer group, so they share the partitions. What was applied
+ * is said by the checkpoints in Postgres; the group's offsets are a hint where to go on, committed after a delivery was
+ * worked off. What the topic lost, repeated or reordered is seen by positions, and told as it is.
  */
-import type { Batch, EachBatchPayload, Kafka } from 'kafkajs';
-import type { Logger } from 'pino';
+import type { Consumer, Kafka } from 'kafkajs';
 import { atMost } from '#shared/runtime/at-most.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
-import { type HandOver, handOver } from '#shared/transport/kafka/hand-over.ts';
+import { groupIdOf } from '#shared/transport/kafka/group-id.ts';
+import { handOver } from '#shared/transport/kafka/hand-over.ts';
 import { kafkaMetrics } from '#shared/transport/kafka/metrics.ts';
-import { readRecord } from '#shared/transport/kafka/record.ts';
-import type { DeliveredEvent, Delivery, Transport, Watermark } from '#shared/transport/transport.ts';
+import { heartbeatMilliseconds, type Seen, workOff } from '#shared/transport/kafka/work-off.ts';
+import { slotCount } from '#shared/transport/slot.ts';
+import type { Transport } from '#shared/transport/transport.ts';
 
 export interface KafkaTransportOptions {
   readonly kafka: Kafka;
   readonly topic: string;
-  /** Before the names of the groups, so that installations share a broker. */
-  readonly groupPrefix?: string;
-  readonly logger: Logger;
+  /** The log that is carried; records of others on the topic are left out, and counted. */
+  readonly logId: string;
   readonly runtime: Runtime;
 }
 
-/** A fetched batch is handed over whole by the client, however large: cut before it becomes transactions. */
-const deliveryRecords = 500;
-/** A member that works longer than its session without a sign is put out, and another one gets its partitions. */
-const heartbeatMilliseconds = 500;
 const idleMilliseconds = 1_000;
 /** A member that hears nothing of its broker for so long, some heartbeats and a change of members, is cut off. */
 const silentMilliseconds = 10_000;
+/** A relay sends each partition a watermark about every second. */
+const unsentMilliseconds = 15_000;
 const disconnectMilliseconds = 2_000;
 
-/** By reader and partition of a topic, the greatest epoch of a relay that was seen: an earlier one is a loser's. */
-type Epochs = Map<string, number>;
+export function kafkaTransport({ kafka, topic, logId, runtime }: KafkaTransportOptions): Transport {
+  /** By reader: kept while it joins again. */
+  const seenBy = new Map<string, Seen>();
 
-export function kafkaTransport(options: KafkaTransportOptions): Transport {
-  const epochs: Epochs = new Map();
   return {
+    // Where each slot stands is no offset of the topic: what is before it arrives again, and is dropped.
     async *deliver(reader, _from, signal) {
-      const { kafka, topic, runtime } = options;
       // A counter that appears with its first record has no rate of it.
       kafkaMetrics.foreign.inc({ reader }, 0);
       kafkaMetrics.losers.inc({ reader }, 0);
+      const seen: Seen = seenBy.get(reader) ?? new Map();
+      seenBy.set(reader, seen);
       const handed = handOver();
       let left = false;
       const consumer = kafka.consumer({
-        groupId: `${options.groupPrefix ?? 'cool-mint.'}${reader}`,
+        groupId: groupIdOf(topic, logId, reader),
         sessionTimeout: 6_000,
         heartbeatInterval: heartbeatMilliseconds,
         rebalanceTimeout: 10_000,
@@ -55,34 +54,30 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         // One that has crashed for good is made anew by whoever called; one that nobody needs any more stays down.
         retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: async () => !left },
       });
-      let member = false;
-      let heardAt = runtime.now().getTime();
-      const hear = () => {
-        member = true;
-        heardAt = runtime.now().getTime();
-      };
-      consumer.on(consumer.events.GROUP_JOIN, hear);
-      consumer.on(consumer.events.HEARTBEAT, hear);
+      const member = membership(consumer, topic, runtime);
       // One that was just starting again when it was told to leave does not hear that: it would keep its partitions for ever.
       consumer.on(consumer.events.FETCH_START, () => {
         if (left) void consumer.disconnect().catch(() => undefined);
       });
-      const waitingFor = (): string | null => {
-        if (!member) return 'Kafka: it is not a member of its group yet';
-        return runtime.now().getTime() - heardAt > silentMilliseconds ? 'Kafka: no broker answers' : null;
-      };
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         if (!payload.restart) handed.fail(payload.error);
       });
-      try {
+      // Not waited for: a broker that has fallen silent answers after many seconds, and meanwhile signs of life are due.
+      const begun = (async () => {
         await consumer.connect();
         await consumer.subscribe({ topic, fromBeginning: true });
         await consumer.run({
-          partitionsConsumedConcurrently: 1,
+          // What is fetched together is given together, and costs one transaction.
+          partitionsConsumedConcurrently: slotCount,
           autoCommitInterval: 1_000,
           eachBatchAutoResolve: false,
-          eachBatch: (batch) => workOff(batch, handed, reader, epochs, runtime),
+          eachBatch: (batch) => {
+            member.received();
+            return workOff(batch, { handed, reader, logId, seen, runtime });
+          },
         });
+      })().catch((error: Error) => handed.fail(error));
+      try {
         while (!signal.aborted) {
           const waited = new AbortController();
           const stop = AbortSignal.any([signal, waited.signal]);
@@ -90,81 +85,45 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
           waited.abort();
           if (signal.aborted) return;
           // Nothing, too: whoever receives shows by it that it is alive, also while the broker is away.
-          yield delivery ?? { events: [], watermark: null, waitingFor: waitingFor() };
+          yield delivery ?? { events: [], watermarks: [], waitingFor: member.waitingFor() };
         }
       } finally {
         left = true;
         handed.close();
-        await atMost(
-          runtime,
-          disconnectMilliseconds,
-          consumer.disconnect().catch(() => undefined),
-          undefined,
-        );
+        const disconnect = () => consumer.disconnect().catch(() => undefined);
+        // Again when it has begun: what is just being connected does not hear the first.
+        const gone = disconnect().then(() => begun.then(disconnect));
+        await atMost(runtime, disconnectMilliseconds, gone, undefined);
       }
     },
   };
 }
 
-async function workOff(
-  { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload,
-  handed: HandOver,
-  reader: string,
-  epochs: Epochs,
-  runtime: Runtime,
-): Promise<void> {
-  for (let at = 0; at < batch.messages.length; at += deliveryRecords) {
-    if (!isRunning() || isStale()) return;
-    const messages = batch.messages.slice(at, at + deliveryRecords);
-    for (const delivery of deliveriesOf(messages, reader, batch.partition, epochs)) {
-      const done = new AbortController();
-      const beating = (async () => {
-        while (!done.signal.aborted) {
-          await runtime.sleep(heartbeatMilliseconds, done.signal);
-          if (!done.signal.aborted) await heartbeat().catch(() => undefined);
-        }
-      })();
-      try {
-        await handed.give(delivery);
-      } finally {
-        done.abort();
-        await beating;
-      }
-    }
-    resolveOffset(messages.at(-1)?.offset as string);
-    await commitOffsetsIfNecessary();
-    await heartbeat();
-  }
-}
-
-/** Events up to and with the watermark behind them; a delivery holds one watermark at most. */
-function* deliveriesOf(
-  messages: Batch['messages'],
-  reader: string,
-  partition: number,
-  epochs: Epochs,
-): Generator<Delivery> {
-  let events: DeliveredEvent[] = [];
-  let watermark: Watermark | null = null;
-  const labels = { reader };
-  for (const message of messages) {
-    const read = readRecord(message);
-    if (read.kind === 'foreign') {
-      kafkaMetrics.foreign.inc(labels);
-      continue;
-    }
-    const epoch = read.kind === 'event' ? read.sent.epoch : read.epoch;
-    const key = `${reader} ${partition}`;
-    const greatest = epochs.get(key) ?? 0;
-    if (epoch < greatest) kafkaMetrics.losers.inc(labels);
-    else epochs.set(key, epoch);
-    if (read.kind === 'event') {
-      if (watermark) {
-        yield { events, watermark };
-        [events, watermark] = [[], null];
-      }
-      events.push(read.delivered);
-    } else watermark = read.watermark;
-  }
-  if (events.length > 0 || watermark) yield { events, watermark };
+/** What a member of a group hears of its broker and of the relay. */
+function membership(consumer: Consumer, topic: string, runtime: Runtime) {
+  const now = () => runtime.now().getTime();
+  let heardAt: number | null = null;
+  let receivedAt = 0;
+  let partitions = 0;
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    heardAt = now();
+    receivedAt = heardAt;
+    partitions = payload.memberAssignment[topic]?.length ?? 0;
+  });
+  consumer.on(consumer.events.HEARTBEAT, () => {
+    heardAt = now();
+  });
+  return {
+    received() {
+      receivedAt = now();
+    },
+    /** What keeps records from coming, in words; null where all is well. */
+    waitingFor(): string | null {
+      if (heardAt === null) return 'Kafka: it is not a member of its group yet';
+      if (now() - heardAt > silentMilliseconds) return 'Kafka: no broker answers';
+      // With more members than partitions some have none, and nothing to wait for.
+      const unsent = partitions > 0 && now() - receivedAt > unsentMilliseconds;
+      return unsent ? 'Kafka: nothing comes, not even a watermark; no relay sends' : null;
+    },
+  };
 }

@@ -11,6 +11,8 @@ export interface DeliveredEvent {
   readonly slot: number;
   /** Of the event before this one in its slot, from the log. */
   readonly previous: Position;
+  /** Counts the events of the slot, for the lag in events; null where the transport does not count. */
+  readonly ordinal: number | null;
   readonly event: RecordedEvent;
 }
 
@@ -25,15 +27,17 @@ export interface Watermark {
 
 export interface Delivery {
   readonly events: readonly DeliveredEvent[];
-  readonly watermark: Watermark | null;
+  /** Each about slots of its own, or later than the one before; all hold once the events are applied. */
+  readonly watermarks: readonly Watermark[];
   /** What keeps anything from coming, in words (a broker that is away); absent or null where all is well. */
   readonly waitingFor?: string | null;
 }
 
 export interface Transport {
   /**
-   * From each slot's position on, for as long as the signal lets it; nothing, at least every second, while there is
-   * nothing. Readers of one name share the slots: what one is given, another is not, but for moments of change.
+   * From each slot's position on, or from before it, for as long as the signal lets it; nothing, at least every second,
+   * while there is nothing. Readers of one name share the slots: what one is given, another is not, but for moments of
+   * change. All positions are of the one log that the transport carries.
    */
   deliver(reader: string, from: readonly Position[], signal: AbortSignal): AsyncIterable<Delivery>;
 }

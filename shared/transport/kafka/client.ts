@@ -65,6 +65,9 @@ export async function kafkaClient(settings: KafkaSettings, logger: Logger): Prom
   });
 }
 
+/** A broker that expects something else hangs up; one that is starting or ending does, too. */
+export const isHangUp = (error: unknown): boolean => /Closed connection/i.test(wordsOf(error));
+
 /** What keeps Kafka from being used, as what to set; null where it may pass by itself (the broker is away). */
 export function setupProblem(error: unknown, settings: KafkaSettings): string | null {
   const text = wordsOf(error);
@@ -78,7 +81,7 @@ export function setupProblem(error: unknown, settings: KafkaSettings): string | 
   if (certificate) return `${place}: a broker cannot be used: ${certificate}`;
   if (/before secure TLS connection|wrong version number|EPROTO/i.test(text) && secure)
     return `${place}: the broker does not speak TLS on this port. Correct the port, or unset KAFKA_TLS_CA_FILE.`;
-  if (/Closed connection/i.test(text))
+  if (isHangUp(error))
     return secure
       ? `${place}: the broker hangs up. It probably wants a user: set KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE.`
       : `${place}: the broker hangs up. It probably wants TLS on this port: set KAFKA_TLS_CA_FILE, or correct the port.`;

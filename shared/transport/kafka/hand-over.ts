@@ -1,19 +1,29 @@
-/** Hands deliveries from a callback to a loop, one at a time: the callback waits until the loop has come back for more. */
+/**
+ * Hands deliveries from callbacks to a loop: a callback waits until the loop has come back for more. What several
+ * callbacks (one a partition) give at about the same time is taken together, so that it costs one transaction.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery } from '#shared/transport/transport.ts';
 
 export interface HandOver {
   /** Resolves when the delivery was worked off; rejects when nobody takes any more. */
   give(delivery: Delivery): Promise<void>;
-  /** The next delivery; null after so long without one. Rejects with what `fail` was given. */
+  /** All that waits, as one; null after so long without any. Rejects with what `fail` was given. */
   take(wait: Promise<void>): Promise<Delivery | null>;
   fail(error: Error): void;
   /** Nobody takes any more. */
   close(): void;
 }
 
+interface Given {
+  readonly delivery: Delivery;
+  done(): void;
+  failed(error: Error): void;
+}
+
 export function handOver(): HandOver {
-  const waiting: { readonly delivery: Delivery; done(): void; failed(error: Error): void }[] = [];
-  let current: (typeof waiting)[number] | null = null;
+  let waiting: Given[] = [];
+  let taken: Given[] = [];
   let failure: Error | null = null;
   let closed = false;
   let wake: () => void = () => undefined;
@@ -27,18 +37,25 @@ export function handOver(): HandOver {
       });
     },
     async take(wait) {
-      current?.done();
-      current = null;
-      if (failure) throw failure;
-      if (waiting.length === 0) {
+      for (const { done } of taken) done();
+      taken = [];
+      // Whoever was told goes on to its next batch first, and what was fetched together comes together.
+      await nextTurn();
+      if (waiting.length === 0 && !failure) {
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
         await Promise.race([woken, wait]);
+        await nextTurn();
       }
       if (failure) throw failure;
-      current = waiting.shift() ?? null;
-      return current?.delivery ?? null;
+      if (waiting.length === 0) return null;
+      taken = waiting;
+      waiting = [];
+      return {
+        events: taken.flatMap(({ delivery }) => delivery.events),
+        watermarks: taken.flatMap(({ delivery }) => delivery.watermarks),
+      };
     },
     fail(error) {
       failure = error;
@@ -47,9 +64,8 @@ export function handOver(): HandOver {
     close() {
       closed = true;
       const gone = new Error('nobody takes deliveries any more');
-      for (const one of [...(current ? [current] : []), ...waiting]) one.failed(gone);
-      waiting.length = 0;
-      current = null;
+      for (const { failed } of [...taken, ...waiting]) failed(gone);
+      [taken, waiting] = [[], []];
     },
   };
 }

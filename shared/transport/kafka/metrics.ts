@@ -7,7 +7,7 @@ const registers = [registry];
 export const kafkaMetrics = {
   foreign: new Counter({
     name: 'cool_mint_kafka_foreign_records_total',
-    help: 'Records on the topic that are not ours, or are damaged.',
+    help: 'Records on the topic that are of another event log, of somebody else, or damaged.',
     labelNames,
     registers,
   }),

@@ -13,21 +13,14 @@ import type { DeliveredEvent, Watermark } from '#shared/transport/transport.ts';
 
 export const watermarkType = 'CoolMintWatermark';
 
-/** Who sent a record, and which of its slot it is. */
-export interface Sent {
-  /** Of the relay's lease; a record of an earlier one than was seen is a loser's. */
-  readonly epoch: number;
-  /** Counts the events of the slot, for lag in events. */
-  readonly ordinal: number;
-}
-
 export interface KafkaRecord {
   readonly key: string | null;
   readonly value: string;
   readonly headers: Record<string, string>;
 }
 
-export function recordOf({ slot, previous, event }: DeliveredEvent, sent: Sent): KafkaRecord {
+/** `epoch` is that of the relay's lease; a record of an earlier one than was seen is a loser's. */
+export function recordOf({ slot, previous, ordinal, event }: DeliveredEvent, epoch: number): KafkaRecord {
   const { metadata } = event;
   return {
     key: metadata.tenant,
@@ -45,9 +38,9 @@ export function recordOf({ slot, previous, event }: DeliveredEvent, sent: Sent):
       ce_position: event.position,
       ce_previous: previous,
       ce_slot: String(slot),
-      ce_ordinal: String(sent.ordinal),
+      ce_ordinal: String(ordinal),
       ce_revision: String(event.revision),
-      ce_epoch: String(sent.epoch),
+      ce_epoch: String(epoch),
       metadata: JSON.stringify(metadata),
     },
   };
@@ -94,9 +87,9 @@ const watermarkValue = z.object({ time: z.string().nullable(), previous: z.recor
 const metadataShape = z.looseObject({ tenant: z.string(), recordedAt: z.string(), schemaVersion: z.number() });
 
 export type Read =
-  | { readonly kind: 'event'; readonly delivered: DeliveredEvent; readonly sent: Sent }
+  | { readonly kind: 'event'; readonly delivered: DeliveredEvent; readonly epoch: number }
   | { readonly kind: 'watermark'; readonly watermark: Watermark; readonly epoch: number }
-  /** Not ours, or damaged: what is missing for it shows as a gap. */
+  /** Of another log, of somebody else, or damaged: what is missing for it shows as a gap. */
   | { readonly kind: 'foreign' };
 
 const foreign: Read = { kind: 'foreign' };
@@ -109,7 +102,15 @@ function json(text: string): unknown {
   }
 }
 
-export function readRecord(record: { readonly value: Buffer | null; readonly headers?: IHeaders | undefined }): Read {
+/**
+ * Reads a record about the log with this id. Positions of different logs compare by chance: a record of another one (of
+ * the log before a restore, or of an installation that shares the topic) taken for ours would exchange checkpoints.
+ */
+export function readRecord(
+  record: { readonly value: Buffer | null; readonly headers?: IHeaders | undefined },
+  logId: string,
+): Read {
+  const ours = (positions: Iterable<Position>) => [...positions].every((position) => logIdOf(position) === logId);
   const headers = Object.fromEntries(
     Object.entries(record.headers ?? {}).map(([name, value]) => [name, value === undefined ? '' : String(value)]),
   );
@@ -122,10 +123,11 @@ export function readRecord(record: { readonly value: Buffer | null; readonly hea
       Object.entries(told.data.previous).map(([name, at]): [number, Position] => [Number(name), at]),
     );
     const watermark = { position: marked.data.ce_position, time: told.data.time, previous };
+    if (!ours([watermark.position, ...previous.values()])) return foreign;
     return { kind: 'watermark', watermark, epoch: marked.data.ce_epoch };
   }
   const read = eventHeaders.safeParse(headers);
-  if (!read.success || value === undefined) return foreign;
+  if (!read.success || value === undefined || !ours([read.data.ce_position, read.data.ce_previous])) return foreign;
   const metadata = metadataShape.safeParse(json(read.data.metadata));
   if (!metadata.success) return foreign;
   const { data } = read;
@@ -134,6 +136,7 @@ export function readRecord(record: { readonly value: Buffer | null; readonly hea
     delivered: {
       slot: data.ce_slot,
       previous: data.ce_previous,
+      ordinal: data.ce_ordinal,
       event: {
         id: data.ce_id,
         type: data.ce_type,
@@ -144,6 +147,6 @@ export function readRecord(record: { readonly value: Buffer | null; readonly hea
         metadata: metadata.data as unknown as EventMetadata,
       },
     },
-    sent: { epoch: data.ce_epoch, ordinal: data.ce_ordinal },
+    epoch: data.ce_epoch,
   };
 }
