@@ -25,10 +25,14 @@ export async function measure(
       }
     }),
   );
-  const seconds = (performance.now() - began) / 1000;
-  times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
-  return { perSecond: count / seconds, p50: at(0.5), p99: at(0.99) };
+  return spreadOf(times, (performance.now() - began) / 1000);
+}
+
+/** Of times in milliseconds that were taken in so many seconds. */
+export function spreadOf(times: readonly number[], seconds: number): Spread {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99) };
 }
 
 export async function seconds(work: () => Promise<unknown>): Promise<number> {

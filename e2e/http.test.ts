@@ -204,6 +204,29 @@ describe('If-None-Match', () => {
     expect(named).toMatchObject({ status: 200, body: { revision: first.body.revision, owner: { name: 'Ann' } } });
   });
 
+  test('of a sync run and of an entry of the audit trail says when they have changed, and that they have not', async () => {
+    const tagger = await system.api('tags');
+    const { run, position } = await importFiles(tagger, [{ object: 'Task', text: csvOf([{ Id: ids.task(901) }]) }]);
+    const seen = { 'Cool-Mint-Min-Position': position };
+    const entries = await tagger.ok(tagger.get('/audit?events=all&limit=1', seen));
+    for (const path of [`/sync-runs/${run}`, `/audit/${entries.body.data[0].eventId}`]) {
+      const first = await tagged(path, seen, tagger);
+      expect([first.status, first.kept, first.body.asOf.position]).toEqual([200, 'private, no-cache', first.position]);
+      const elsewhere = await open();
+      const demand = { 'Cool-Mint-Min-Position': elsewhere.position, 'If-None-Match': first.etag };
+      expect(await tagged(path, demand, tagger)).toMatchObject({ status: 304, body: '', etag: first.etag });
+    }
+    const started = await tagger.ok(tagger.post('/sync-runs', {}), 201);
+    const path = `/sync-runs/${started.body.id}`;
+    const running = await tagged(path, { 'Cool-Mint-Min-Position': started.position }, tagger);
+    const cancelled = await tagger.ok(tagger.post(`${path}/cancel`, { reason: 'x' }));
+    const after = { 'Cool-Mint-Min-Position': cancelled.position, 'If-None-Match': running.etag };
+    expect(await tagged(path, after, tagger)).toMatchObject({
+      status: 200,
+      body: { status: 'cancelled', revision: 1 },
+    });
+  });
+
   test('of what is not there is a 404, and a view that is behind stays a problem', async () => {
     const path = `/selections/${randomUUID()}`;
     expectProblem(await api.get(path, { 'If-None-Match': '*' }), 404, 'not-found');

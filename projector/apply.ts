@@ -8,7 +8,7 @@ import { type Checkpoint, type Checkpoints, moveCheckpoints } from '#projector/c
 import { type Generation, liveGeneration, lockProjection } from '#projector/generations.ts';
 import type { Projection } from '#projector/projection.ts';
 import type { Change } from '#projector/table.ts';
-import { writeChanges } from '#projector/write-changes.ts';
+import { loadTouched, writeFolded } from '#projector/write-changes.ts';
 import type { Position } from '#shared/event-log/position.ts';
 import { decodeEvent } from '#shared/events/codec.ts';
 import type { DeliveredEvent, Delivery, Watermark } from '#shared/transport/transport.ts';
@@ -133,8 +133,11 @@ export function checkpointsAfter(
 }
 
 /**
- * One transaction: lock, generation, checkpoints, rows. `requireLive`: refuse where the generation is not the live one
- * (a rebuild feeds one that is not). Throws CheckpointMoved or GenerationMoved after rolling back.
+ * One transaction: lock, generation, checkpoints, rows; in two round trips. `requireLive`: refuse where the generation is
+ * not the live one (a rebuild feeds one that is not). Throws CheckpointMoved or GenerationMoved after rolling back.
+ *
+ * It is not waited for that Postgres has it on disk: after a crash of Postgres rows and checkpoints are both as they were
+ * a moment before, and go on from there (docs/decisions/0014).
  */
 export async function applyBatch(
   client: ClientBase,
@@ -146,15 +149,17 @@ export async function applyBatch(
 ): Promise<Checkpoints> {
   const to = checkpointsAfter(from, batch, watermarks);
   if (to.size === 0) return from;
-  await client.query('begin');
   try {
-    await lockProjection(client, generation.projection.name, 'shared');
-    if (options.requireLive) {
-      const live = await liveGeneration(client, generation.projection.name);
-      if (live?.generation !== generation.number) throw new GenerationMoved();
-    }
-    await applyInTransaction(client, generation, from, to, batch);
-    await client.query('commit');
+    // Sent at once, and carried out in this order.
+    const [, , , live, step] = await Promise.all([
+      client.query('begin'),
+      client.query('set local synchronous_commit = off'),
+      lockProjection(client, generation.projection.name, 'shared'),
+      options.requireLive ? liveGeneration(client, generation.projection.name) : null,
+      beginStep(client, generation, from, to, batch),
+    ]);
+    if (options.requireLive && live?.generation !== generation.number) throw new GenerationMoved();
+    await Promise.all([endStep(client, generation, step), client.query('commit')]);
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
     throw error;
@@ -162,7 +167,7 @@ export async function applyBatch(
   return from.map((checkpoint, slot) => to.get(slot) ?? checkpoint);
 }
 
-/** The part of applyBatch inside its transaction; a swap calls it under its own lock. */
+/** The part of applyBatch inside its transaction; a swap calls it under its own lock. Throws CheckpointMoved. */
 export async function applyInTransaction(
   client: ClientBase,
   generation: Generation,
@@ -170,10 +175,30 @@ export async function applyInTransaction(
   to: ReadonlyMap<number, Checkpoint>,
   batch: readonly Prepared[],
 ): Promise<void> {
-  if (!(await moveCheckpoints(client, generation, from, to))) throw new CheckpointMoved();
-  await writeChanges(
-    client,
-    generation.schema,
-    batch.flatMap((one) => one.changes),
-  );
+  await endStep(client, generation, await beginStep(client, generation, from, to, batch));
+}
+
+const beginStep = (
+  client: ClientBase,
+  { projection, number, schema }: Generation,
+  from: Checkpoints,
+  to: ReadonlyMap<number, Checkpoint>,
+  batch: readonly Prepared[],
+) =>
+  Promise.all([
+    moveCheckpoints(client, { projection, number, schema }, from, to),
+    loadTouched(
+      client,
+      schema,
+      batch.flatMap((one) => one.changes),
+    ),
+  ]);
+
+function endStep(
+  client: ClientBase,
+  { schema }: Generation,
+  [moved, loaded]: Awaited<ReturnType<typeof beginStep>>,
+): Promise<unknown> {
+  if (!moved) throw new CheckpointMoved();
+  return writeFolded(client, schema, loaded);
 }

@@ -24,7 +24,7 @@ import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import { logIdOf, type Position } from '#shared/event-log/position.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
-import { inSpan } from '#shared/telemetry/span.ts';
+import { inSpan, traceparentsOf } from '#shared/telemetry/span.ts';
 import type { Publisher } from '#shared/transport/kafka/publisher.ts';
 import { type KafkaRecord, recordOf, recordOfWatermark } from '#shared/transport/kafka/record.ts';
 import { allSlots, slotOf } from '#shared/transport/slot.ts';
@@ -49,7 +49,7 @@ export interface RelayStatus {
 class LeadershipLost extends Error {}
 
 /** The log tells once a second that there is nothing; that is then passed on. */
-const watermarkMilliseconds = 250;
+const watermarkMilliseconds = 500;
 const refreshMilliseconds = 2_000;
 
 export async function runRelay(parts: RelayParts, status: RelayStatus, signal: AbortSignal): Promise<void> {
@@ -172,7 +172,9 @@ async function sendEvents(parts: RelayParts, from: RelayState, events: readonly 
     else byPartition.set(partition, [record]);
   }
   await pace?.();
-  await inSpan('relay send', { 'relay.events': events.length }, () => publisher.publish(byPartition), events);
+  await inSpan('relay send', { 'relay.events': events.length }, () => publisher.publish(byPartition), {
+    traceparents: traceparentsOf(events),
+  });
   relayMetrics.sent.inc(events.length);
   return { ...from, position, time, previous, ordinals };
 }

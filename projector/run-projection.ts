@@ -28,7 +28,7 @@ import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
 import { laterOf, type Position } from '#shared/event-log/position.ts';
 import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
-import { inSpan } from '#shared/telemetry/span.ts';
+import { inSpan, traceparentsOf } from '#shared/telemetry/span.ts';
 import { allSlots } from '#shared/transport/slot.ts';
 import type { Delivery, Transport, Watermark } from '#shared/transport/transport.ts';
 
@@ -249,7 +249,7 @@ async function applyStep(
     { 'projection.name': projection, 'projection.events': batch.length },
     () =>
       withClient(pool, (client) => applyBatch(client, generation, before, batch, watermarks, { requireLive: true })),
-    events,
+    { traceparents: traceparentsOf(events) },
   );
   const moved = allSlots.filter((slot) => checkpoints[slot] !== before[slot]);
   await publish(cache, generation, checkpoints, moved, events);

@@ -1,4 +1,7 @@
-/** Loads the rows that changes touch, folds them in order, writes them: one select and one upsert a table. */
+/**
+ * Loads the rows that changes touch, folds them in order, writes them: one select and one upsert a table. Two steps, so
+ * that the statements of each go to the database at once.
+ */
 import type { ClientBase } from 'pg';
 import type { Cell, Change, ColumnType, Row, Table } from '#projector/table.ts';
 
@@ -44,24 +47,39 @@ async function upsertRows(client: ClientBase, schema: string, table: Table, rows
   );
 }
 
-/** In the caller's transaction. */
-export async function writeChanges(client: ClientBase, schema: string, changes: readonly Change[]): Promise<void> {
-  for (const [table, ofTable] of Map.groupBy(changes, (change) => change.table)) {
-    const byKey = Map.groupBy(ofTable, (change) => keyText(table, change.key));
-    const rows = table.appendOnly
-      ? new Map<string, Row>()
-      : await loadRows(
-          client,
-          schema,
-          table,
-          [...byKey.values()].map((ofKey) => ofKey[0]?.key as Row),
-        );
+/** Changes of one table, by the row that they touch, and those rows as they are. */
+interface Loaded {
+  readonly table: Table;
+  readonly byKey: ReadonlyMap<string, readonly Change[]>;
+  readonly rows: ReadonlyMap<string, Row>;
+}
+
+/** In the caller's transaction; its statements are sent before it returns. */
+export function loadTouched(
+  client: ClientBase,
+  schema: string,
+  changes: readonly Change[],
+): Promise<readonly Loaded[]> {
+  const tables = [...Map.groupBy(changes, (change) => change.table)];
+  return Promise.all(
+    tables.map(async ([table, ofTable]) => {
+      const byKey = Map.groupBy(ofTable, (change) => keyText(table, change.key));
+      const keys = [...byKey.values()].map((ofKey) => ofKey[0]?.key as Row);
+      return { table, byKey, rows: table.appendOnly ? new Map() : await loadRows(client, schema, table, keys) };
+    }),
+  );
+}
+
+/** In the same transaction; its statements are sent before it returns. Throws what a fold throws. */
+export function writeFolded(client: ClientBase, schema: string, loaded: readonly Loaded[]): Promise<unknown> {
+  const folded = loaded.map(({ table, byKey, rows }) => {
     const written: Row[] = [];
     for (const [key, ofKey] of byKey) {
       let row = rows.get(key);
       for (const change of ofKey) row = change.fold(row);
       if (row) written.push(row);
     }
-    await upsertRows(client, schema, table, written);
-  }
+    return { table, written };
+  });
+  return Promise.all(folded.map(({ table, written }) => upsertRows(client, schema, table, written)));
 }

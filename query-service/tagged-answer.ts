@@ -17,15 +17,16 @@ export const taggedHeaders = demandHeaders.extend({
 /** The tags of a header; a weak one and a strong one of the same text are the same here. */
 const tagsIn = (header: string): string[] => [...header.matchAll(/"[\x21\x23-\x7e\x80-\xff]*"/g)].map(([tag]) => tag);
 
-/** Sends it, or 304 where the caller has it already; either way Cool-Mint-Position says as of when. */
-export function sendTagged<T extends { readonly revision: number; readonly asOf: AsOf }>(
+/** Sends what a stream says at a revision, or 304 where the caller has it; either way Cool-Mint-Position says as of when. */
+export function sendTagged<T extends { readonly asOf: AsOf }>(
   request: FastifyRequest,
   reply: FastifyReply,
+  revision: number,
   found: T,
 ): T | FastifyReply {
   const { asOf, ...thing } = found;
   const digest = createHash('sha256').update(JSON.stringify(thing)).digest('base64url').slice(0, 16);
-  const tag = `"${found.revision}-${digest}"`;
+  const tag = `"${revision}-${digest}"`;
   reply.header('ETag', `W/${tag}`);
   // Personal, and it may change at any time: to be kept by the caller only, and asked about before each use.
   reply.header('Cache-Control', 'private, no-cache');

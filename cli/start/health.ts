@@ -11,10 +11,44 @@ import { limited } from '#shared/postgres/pool.ts';
 import { atMost } from '#shared/runtime/at-most.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 
-/** A loop that shows no sign of life for so long is dead. */
+/**
+ * A loop that shows no sign of life for so long is dead. Those that move the views and the topic are meant: a rebuild may
+ * stand for as long as one statement takes, and what only measures is seen by what it measured last.
+ */
 const deadAfterMilliseconds = 30_000;
 /** A server that has not answered in this time is missing. */
 const answerMilliseconds = 2_000;
+
+export interface PhasedHealth {
+  /** What a process says of itself from its first moment to its last. */
+  readonly health: Health;
+  /** Not yet there, and what it is at. */
+  starting(step: string): void;
+  working(health: Health): void;
+  /** No longer there, though what is under way is brought to its end. */
+  stopping(): void;
+}
+
+export function phasedHealth(): PhasedHealth {
+  const not = (missing: string, starting: boolean): Health => ({
+    dead: () => [],
+    starting: () => starting,
+    missing: async () => [missing],
+  });
+  let now = not('it is starting', true);
+  return {
+    health: { dead: () => now.dead(), starting: () => now.starting(), missing: () => now.missing() },
+    starting: (step) => {
+      now = not(`it is starting: ${step}`, true);
+    },
+    working: (health) => {
+      now = health;
+    },
+    stopping: () => {
+      now = not('it is stopping', false);
+    },
+  };
+}
 
 export interface HealthParts {
   readonly pool: Pool;

@@ -6,7 +6,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { StartConfig } from '#cli/start/config.ts';
-import { serviceHealth } from '#cli/start/health.ts';
+import { phasedHealth, serviceHealth } from '#cli/start/health.ts';
 import { addHomePage } from '#cli/start/home-page.ts';
 import { listenOn } from '#cli/start/listen-on.ts';
 import { allRoles, type Role } from '#cli/start/roles.ts';
@@ -83,6 +83,13 @@ export async function startService({
   const is = (role: Role) => roles.includes(role);
   const alone = allRoles.every(is);
 
+  // The first that answers and the last that ends: a migration may take its time, and the end of what is under way too.
+  const phases = phasedHealth();
+  const admin = createAdminApp(phases.health, logger);
+  const adminUrl = await listenOn(admin, config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
+  stack.defer(() => admin.close());
+
+  phases.starting('the database');
   let databaseUrl = config.DATABASE_URL;
   if (!databaseUrl && !alone)
     throw new SetupError(
@@ -95,6 +102,7 @@ export async function startService({
     databaseUrl = embedded.url;
     logger.info({ adopted: embedded.adopted }, 'embedded Postgres is up');
   }
+  phases.starting('the migrations of the database');
   const directUrl = config.DATABASE_DIRECT_URL ?? databaseUrl;
   const kind = config.EVENTSTORE_URL ? 'eventstoredb' : 'postgres';
   stack.use(await joinInstallation({ directUrl, log: kind, runtime, logger }));
@@ -104,6 +112,7 @@ export async function startService({
   const pool = createPool(databaseUrl, 'cool-mint', 12, logger, !pooled);
   stack.defer(() => pool.end());
   await refuseCutRestore(pool);
+  phases.starting('the event log');
   const log = await connectEventLog({
     eventstoreUrl: config.EVENTSTORE_URL,
     eventstoreStreamPrefix: config.EVENTSTORE_STREAM_PREFIX,
@@ -139,6 +148,7 @@ export async function startService({
     stack.defer(() => measured.stop());
   }
 
+  phases.starting('the transport of events');
   const events = await startTransport({
     config,
     pool,
@@ -191,9 +201,6 @@ export async function startService({
     relay: events.relay?.status ?? null,
     runtime,
   });
-  const admin = createAdminApp(health, logger);
-  const adminUrl = await listenOn(admin, config.HOST, config.ADMIN_PORT, 'ADMIN_PORT');
-  stack.defer(() => admin.close());
   const url = app ? await listenOn(app, config.HOST, config.PORT, 'PORT') : adminUrl;
   stack.defer(async () => {
     // What is under way is answered; what will not end by itself is cut, and can be resumed.
@@ -201,6 +208,9 @@ export async function startService({
     await app?.close();
     clearTimeout(cut);
   });
+  phases.working(health);
+  // Whoever sends requests here is told first.
+  stack.defer(() => phases.stopping());
 
   const owned = stack.move();
   return {
@@ -211,7 +221,7 @@ export async function startService({
     cache,
     readModel,
     app,
-    health,
+    health: phases.health,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * One trace tells the whole way, as a collector receives it: request, command and append are its spans; the relay's send
- * and the batches that apply are linked to it.
+ * One trace tells the whole way, as a collector receives it: request, command and append are its spans; what the relay
+ * sends, the broker is given, the readers take and the batches apply is linked to it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -16,6 +16,8 @@ import { type ServiceProcess, startService, stopProcess } from '../support/servi
 interface Span {
   readonly name: string;
   readonly traceId: string;
+  readonly spanId: string;
+  readonly kind: number;
   readonly parentSpanId?: string;
   readonly links?: readonly { readonly traceId: string }[];
 }
@@ -70,5 +72,15 @@ test('through Kafka', { timeout: 60_000 }, async () => {
   await expect
     .poll(own, { timeout: 30_000 })
     .toEqual(expect.arrayContaining(['POST /api/v1/selections', 'command', 'event-log append']));
-  await expect.poll(linked, { timeout: 30_000 }).toEqual(expect.arrayContaining(['relay send', 'projection batch']));
+  await expect
+    .poll(linked, { timeout: 30_000 })
+    .toEqual(expect.arrayContaining(['relay send', 'kafka produce', 'kafka consume', 'projection batch']));
+  // The send to the broker is a part of the relay's; three readers take the event over, each with a batch of its own.
+  const byName = (name: string) =>
+    spans.filter((span) => span.name === name && span.links?.some((link) => link.traceId === traceId));
+  await expect.poll(() => byName('projection batch'), { timeout: 30_000 }).toHaveLength(3);
+  await expect.poll(() => byName('kafka consume'), { timeout: 30_000 }).toHaveLength(3);
+  const [produced] = byName('kafka produce');
+  expect(byName('relay send').map(({ spanId }) => spanId)).toContain(produced?.parentSpanId);
+  expect([produced?.kind, ...byName('kafka consume').map(({ kind }) => kind)]).toEqual([4, 5, 5, 5]);
 });

@@ -78,7 +78,7 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
     handler: async (request, reply) => {
       const found = await readActivity(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noActivity();
-      return sendTagged(request, reply, found);
+      return sendTagged(request, reply, found.revision, found);
     },
   });
 

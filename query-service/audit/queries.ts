@@ -119,7 +119,7 @@ export async function readAuditEntry(readModel: ReadModel, tenant: string, event
     select: (table) => sql.fragment`(
       select ${entryJson(true)} from ${table('audit_entries')} e ${origins} where e.tenant = ${tenant} and e.event_id = ${eventId})`,
   });
-  return answer.data;
+  return answer.data && { ...answer.data, asOf: answer.asOf };
 }
 
 /** Entries come with their items, up to 1,000 each. */

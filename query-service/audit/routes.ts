@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { QueryParts } from '#query-service/answer.ts';
 import { type AuditEntry, auditEntry, listAudit, readAuditEntry, streamAudit } from '#query-service/audit/queries.ts';
+import { sendTagged, taggedHeaders } from '#query-service/tagged-answer.ts';
 import { eventDefinitions } from '#shared/events/event.ts';
 import type { App } from '#shared/http/app.ts';
 import { countExport } from '#shared/http/count-export.ts';
@@ -10,6 +11,7 @@ import { demandHeaders, demandOf } from '#shared/http/demand.ts';
 import { listOf, pageParameters, parseCursor } from '#shared/http/page.ts';
 import { ProblemError, refuse } from '#shared/http/problem.ts';
 import { uuid } from '#shared/http/uuid.ts';
+import { asOf } from '#shared/read-model/read-model.ts';
 
 const tags = ['audit'];
 const eventType = z.enum(Object.keys(eventDefinitions) as [string, ...string[]]);
@@ -148,11 +150,11 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
     schema: {
       tags,
       summary: 'One entry whole, with the versions that it is about',
-      headers: demandHeaders,
+      headers: taggedHeaders,
       params: z.object({ eventId: uuid }),
-      response: { 200: auditEntry },
+      response: { 200: auditEntry.extend({ asOf }) },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const entry = await readAuditEntry(
         readModel,
         request.caller.tenant,
@@ -160,7 +162,7 @@ export function addAuditQueries(app: App, { readModel, logId }: QueryParts & { r
         demandOf(request, logId),
       );
       if (!entry) throw new ProblemError(refuse('not-found', 'There is no such entry.'));
-      return entry;
+      return sendTagged(request, reply, entry.entity.revision, entry);
     },
   });
 }

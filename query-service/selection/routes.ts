@@ -62,7 +62,7 @@ export function addSelectionQueries(app: App, { readModel, logId }: QueryParts &
     handler: async (request, reply) => {
       const found = await readSelection(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noSelection();
-      return sendTagged(request, reply, found);
+      return sendTagged(request, reply, found.revision, found);
     },
   });
 

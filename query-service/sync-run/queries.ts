@@ -8,6 +8,7 @@ import { utc } from '#shared/read-model/sql-text.ts';
 
 export const syncRunRow = z.object({
   id: z.uuid(),
+  revision: z.int(),
   source: z.string(),
   channel: z.string(),
   mode: z.string(),
@@ -26,7 +27,7 @@ export const syncRunRow = z.object({
 });
 
 const runJson: FragmentSqlToken = sql.fragment`json_build_object(
-  'id', s.id, 'source', s.source, 'channel', s.channel, 'mode', s.mode, 'status', s.status, 'epoch', s.epoch,
+  'id', s.id, 'revision', s.revision, 'source', s.source, 'channel', s.channel, 'mode', s.mode, 'status', s.status, 'epoch', s.epoch,
   'mapping', s.mapping, 'parts', s.parts, 'requestedBy', s.requested_by, 'batches', s.batches,
   'totals', json_build_object('received', s.received, 'recorded', s.recorded, 'revised', s.revised, 'unchanged', s.unchanged,
     'stale', s.stale, 'deleted', s.deleted, 'rejected', s.rejected),

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { QueryParts } from '#query-service/answer.ts';
 import { listRejects, listSyncRuns, readSyncRun, rejectRow, syncRunRow } from '#query-service/sync-run/queries.ts';
+import { sendTagged, taggedHeaders } from '#query-service/tagged-answer.ts';
 import type { App } from '#shared/http/app.ts';
 import { csvLine } from '#shared/http/csv.ts';
 import { demandHeaders, demandOf } from '#shared/http/demand.ts';
@@ -45,14 +46,14 @@ export function addSyncRunQueries(app: App, { readModel, logId }: QueryParts & {
     schema: {
       tags,
       summary: 'One sync run: progress and totals',
-      headers: demandHeaders,
+      headers: taggedHeaders,
       params: idParameter,
       response: { 200: syncRunRow.extend({ asOf }) },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const found = await readSyncRun(readModel, request.caller.tenant, request.params.id, demandOf(request, logId));
       if (!found) throw noRun();
-      return found;
+      return sendTagged(request, reply, found.revision, found);
     },
   });
 

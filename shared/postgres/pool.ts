@@ -33,7 +33,8 @@ function cutWhatIsGivenUp(client: ClientBase): void {
 
 /**
  * A pool whose idle connections may be cut without harm. `name` is shown in pg_stat_activity. `direct`: no pooler stands
- * between, so that limits can be asked for with a session.
+ * between, so that limits can be asked for with a session. Statements that are not waited for go out at once, in their
+ * order; one that fails inside a transaction fails those behind it.
  */
 export function createPool(
   databaseUrl: string,
@@ -50,6 +51,7 @@ export function createPool(
     query_timeout: answerMilliseconds,
     ...(direct ? { idle_in_transaction_session_timeout: idleTransactionMilliseconds } : {}),
     keepAlive: true,
+    pipeline: true,
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection was cut'));
   // A client that has left the pool (at its end) may still hear that the server went away: nobody else would listen.

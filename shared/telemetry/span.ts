@@ -1,5 +1,13 @@
 /** Spans of our own: request, command, append, batch, query. No payload ever becomes an attribute. */
-import { type Attributes, isSpanContextValid, type Link, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  isSpanContextValid,
+  type Link,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 
 const tracer = () => trace.getTracer('cool-mint');
 
@@ -19,18 +27,20 @@ function linksOf(traceparents: Iterable<string | null>): Link[] {
   return links;
 }
 
-/**
- * Runs the work inside a span, which it ends; a rejection is recorded by its name only. `events`: those that the work is
- * about, linked by the trace that each carries.
- */
+export interface SpanOptions {
+  /** Of the requests whose events the work is about: their traces are linked. */
+  readonly traceparents?: Iterable<string | null>;
+  readonly kind?: SpanKind;
+}
+
+/** Runs the work inside a span, which it ends; a rejection is recorded by its name only. */
 export function inSpan<T>(
   name: string,
   attributes: Attributes,
   work: (span: Span) => Promise<T>,
-  events: readonly { readonly metadata: { readonly traceparent: string | null } }[] = [],
+  { traceparents = [], kind = SpanKind.INTERNAL }: SpanOptions = {},
 ): Promise<T> {
-  const links = linksOf(events.map(({ metadata }) => metadata.traceparent));
-  return tracer().startActiveSpan(name, { attributes, links }, async (span) => {
+  return tracer().startActiveSpan(name, { attributes, links: linksOf(traceparents), kind }, async (span) => {
     try {
       return await work(span);
     } catch (error) {
@@ -41,6 +51,10 @@ export function inSpan<T>(
     }
   });
 }
+
+export const traceparentsOf = (
+  events: readonly { readonly metadata: { readonly traceparent: string | null } }[],
+): (string | null)[] => events.map(({ metadata }) => metadata.traceparent);
 
 /** Ids of the running span as lines of the log and exemplars carry them; empty where nothing is traced. */
 export function traceIds(span: Span | undefined = trace.getActiveSpan()): { trace_id?: string; span_id?: string } {

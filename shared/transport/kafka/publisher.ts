@@ -3,9 +3,11 @@
  * next. A partition that the client does not know yet takes records without storing them, and without an error: so
  * every answer is looked at for every partition that was sent to.
  */
+import { SpanKind } from '@opentelemetry/api';
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { atMost } from '#shared/runtime/at-most.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
+import { inSpan } from '#shared/telemetry/span.ts';
 import type { KafkaRecord } from '#shared/transport/kafka/record.ts';
 import { partitionsOf } from '#shared/transport/kafka/topic.ts';
 
@@ -24,6 +26,8 @@ export interface Publisher {
   close(): Promise<void>;
 }
 
+/** Below it compressing a send, and unpacking it for each reader, costs more than it saves. */
+const leastCompressedBytes = 4 * 1024;
 /** Of one send to one partition, before compression. */
 const maxSendBytes = 512 * 1024;
 const maxSendRecords = 500;
@@ -51,6 +55,19 @@ function cutSends(records: readonly KafkaRecord[]): KafkaRecord[][] {
   return sends;
 }
 
+/** A send of events in a span of its own, linked to what they came from; watermarks are nobody's request. */
+function traced<T>(topic: string, records: readonly KafkaRecord[], send: () => Promise<T>): Promise<T> {
+  const traceparents = records.flatMap(({ headers }) => headers['ce_traceparent'] ?? []);
+  if (traceparents.length === 0) return send();
+  const attributes = {
+    'messaging.system': 'kafka',
+    'messaging.operation.type': 'send',
+    'messaging.destination.name': topic,
+    'messaging.batch.message_count': records.length,
+  };
+  return inSpan('kafka produce', attributes, send, { traceparents, kind: SpanKind.PRODUCER });
+}
+
 export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runtime): Promise<Publisher> {
   const producer: Producer = kafka.producer({ allowAutoTopicCreation: false, metadataMaxAge: 2_000 });
   const admin = kafka.admin();
@@ -61,7 +78,9 @@ export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runti
     const messages = [...round].flatMap(([partition, records]) => records.map((record) => ({ ...record, partition })));
     let stored: Set<number>;
     try {
-      const answers = await producer.send({ topic, acks: -1, compression: CompressionTypes.GZIP, messages });
+      const large = messages.reduce((sum, record) => sum + bytesOf(record), 0) >= leastCompressedBytes;
+      const compression = large ? CompressionTypes.GZIP : CompressionTypes.None;
+      const answers = await traced(topic, messages, () => producer.send({ topic, acks: -1, compression, messages }));
       stored = new Set(
         answers.filter((one) => one.errorCode === 0 && one.baseOffset !== undefined).map((one) => one.partition),
       );

@@ -1,6 +1,8 @@
 /** What a reader does with a fetched batch of one partition: cuts it into deliveries, and goes on after each was applied. */
-import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { SpanKind } from '@opentelemetry/api';
+import type { Batch, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import type { Runtime } from '#shared/runtime/runtime.ts';
+import { inSpan, traceparentsOf } from '#shared/telemetry/span.ts';
 import type { HandOver } from '#shared/transport/kafka/hand-over.ts';
 import { kafkaMetrics } from '#shared/transport/kafka/metrics.ts';
 import { readRecord } from '#shared/transport/kafka/record.ts';
@@ -33,11 +35,27 @@ export async function workOff(
     if (!isRunning() || isStale()) return;
     const messages = batch.messages.slice(at, at + deliveryRecords);
     for (const delivery of deliveriesOf(messages, batch.partition, reading))
-      await beating(heartbeat, reading.runtime, () => reading.handed.give(delivery));
+      await beating(heartbeat, reading.runtime, () => traced(batch, reading, delivery));
     resolveOffset(messages.at(-1)?.offset as string);
     await commitOffsetsIfNecessary();
     await heartbeat();
   }
+}
+
+/** Events in a span of its own until they are applied, linked to what they came from. */
+function traced({ topic, partition }: Batch, { reader, handed }: Reading, delivery: Delivery): Promise<void> {
+  const { events } = delivery;
+  if (events.length === 0) return handed.give(delivery);
+  const attributes = {
+    'messaging.system': 'kafka',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': topic,
+    'messaging.destination.partition.id': String(partition),
+    'messaging.consumer.group.name': reader,
+    'messaging.batch.message_count': events.length,
+  };
+  const traceparents = traceparentsOf(events.map(({ event }) => event));
+  return inSpan('kafka consume', attributes, () => handed.give(delivery), { traceparents, kind: SpanKind.CONSUMER });
 }
 
 /** Does the work, with a sign to the group now and then, however long it takes. */
