@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: us beside the bare machine, in one run on one database. Ratios count; absolute figures say as much
- * about the machine. `--json` prints one document; `--activities <n>` changes the size of the import.
+ * about the machine. `--json` prints one document; `--activities <n>` changes the size of the import; `--distributed` adds
+ * the way through all servers (Kafka needs Java, and redis-server on the PATH).
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import type { NewEvent } from '#shared/event-log/event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { startEmbeddedPostgres } from '#shared/postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
+import { startDistributed } from './distributed.ts';
 import { bareAppends, importedEvents, startEventStore } from './eventstore.ts';
 import { measure, seconds } from './measure.ts';
 import { type Client, clientOf, importFiles, okay, startProcess } from './service.ts';
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     activities: { type: 'string', default: '20000' },
+    distributed: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -224,6 +227,34 @@ async function benchEventStore(dataDir: string, activities: number): Promise<voi
   }
 }
 
+/** A database beside the one that the others were measured in. */
+async function ownDatabase(url: string): Promise<string> {
+  const pool = new Pool({ connectionString: url, max: 1 });
+  await pool.query('create database distributed');
+  await pool.end();
+  const own = new URL(url);
+  own.pathname = '/distributed';
+  return own.href;
+}
+
+/** How long a command takes to be seen, with every server between. */
+async function benchDistributed(databaseUrl: string, dataDir: string): Promise<void> {
+  await using running = await startDistributed(databaseUrl, dataDir);
+  const log = running.double ? 'the double as the log' : 'EventStoreDB';
+  const told = async (what: string, perSecond: number, seconds: number) => {
+    const { sent, acknowledged } = await running.visible(perSecond, seconds);
+    const at = `${perSecond.toPrecision(2)} a second, ${log}`;
+    for (const figure of ['p50', 'p99'] as const) {
+      tell(`command to visible, ${what}, ${figure}`, sent[figure], null, 'ms', `from sending it; ${at}`);
+      tell(`… after its acknowledgement, ${figure}`, acknowledged[figure], null, 'ms', at);
+    }
+  };
+  await told('idle', 10, 60);
+  const most = Math.max(await running.most(32, 15), await running.most(64, 15));
+  tell('commands that are seen, at most', most, null, 'per s', `each caller waits until it sees its own; ${log}`);
+  await told('half load', most / 2, 30);
+}
+
 const startService = (dataDir: string, env: Record<string, string> = {}) =>
   startProcess(['--import', './shared/telemetry/start.ts', 'cli/main.ts', 'start'], {
     PORT: '0',
@@ -253,6 +284,7 @@ async function main(): Promise<void> {
       await service.stop();
     }
     await benchEventStore(path.join(folder, 'eventstore'), activities);
+    if (options.distributed) await benchDistributed(await ownDatabase(postgres.url), path.join(folder, 'distributed'));
   } finally {
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });
@@ -260,5 +292,5 @@ async function main(): Promise<void> {
   if (options.json) process.stdout.write(`${JSON.stringify({ node: process.version, lines }, null, 2)}\n`);
 }
 
-if (options.help) process.stdout.write('npm run bench -- [--json] [--activities 20000]\n');
+if (options.help) process.stdout.write('npm run bench -- [--json] [--activities 20000] [--distributed]\n');
 else await main();

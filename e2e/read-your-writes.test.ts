@@ -8,24 +8,35 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Random, random } from '#shared/demo/random.ts';
 import { activityId } from '#shared/events/stream-name.ts';
 import { longTests } from '#shared/testing/config.ts';
+import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
+import { testKafka } from '#shared/testing/test-kafka.ts';
 import type { Answer, Api, Json } from './support/api.ts';
 import { csvOf, importFiles, ndjsonOf } from './support/import-files.ts';
 import { ids } from './support/source-data.ts';
 import { type System, startSystem } from './support/system.ts';
 
-const trials = longTests() ? 10_000 : 2_000;
-const leastStale = trials / 20;
+const trials = longTests() ? 10_000 : testKafka() ? 1_000 : 2_000;
+const leastStale = trials / 10;
 const tenants = 12;
 const lanesOfTenant = 5;
 const tasks = 40;
 
 let system: System;
+let redis: RedisServer | null;
 const slow = random(50);
 beforeAll(async () => {
-  // Where there is a relay, it is delayed too.
-  system = await startSystem({ pace: () => wait(slow.below(51)), relayPace: () => wait(slow.below(201)) });
+  // Where there is a relay, it is delayed too, and the cache is the one that processes share.
+  redis = testKafka() ? await startRedisServer() : null;
+  system = await startSystem({
+    pace: () => wait(slow.below(51)),
+    relayPace: () => wait(slow.below(201)),
+    env: () => (redis ? { REDIS_URL: redis.url } : {}),
+  });
 });
-afterAll(() => system[Symbol.asyncDispose]());
+afterAll(async () => {
+  await system?.[Symbol.asyncDispose]();
+  await redis?.[Symbol.asyncDispose]();
+});
 
 /** Writes something and says how to see it. Only its own lane writes to a lane's selection and source. */
 interface Trial {
