@@ -43,7 +43,10 @@ export async function start({ json = false, service, only }: StartOptions = {}):
     else logger.fatal({ event: 'failed' }, error.message);
     process.exitCode = 1;
   }
-  setTimeout(() => process.exit(), lingerMilliseconds).unref();
+  setTimeout(() => {
+    logger.warn({ event: 'lingered' }, 'something still holds the process; it is ended');
+    process.exit();
+  }, lingerMilliseconds).unref();
 }
 
 async function run(config: StartConfig, logger: Logger): Promise<void> {

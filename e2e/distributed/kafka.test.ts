@@ -185,36 +185,46 @@ describe('through Kafka', () => {
     });
     await lock.query('rollback');
     lock.release();
+    await system.settle();
+    expect(await counted(projectorMetrics.gaps)).toBeGreaterThan(gaps);
+    expect(await compareWithOracle(system)).toEqual([]);
     // And what is sent to another topic never comes on this one.
     await system.restart({ KAFKA_TOPIC: `${topic}.elsewhere` });
     await work(4);
     await system.restart({ KAFKA_TOPIC: topic });
     await work(4);
     expect(await compareWithOracle(system)).toEqual([]);
-    expect(await counted(projectorMetrics.gaps)).toBeGreaterThan(gaps);
   });
 
   test('twenty rounds of two relays that lead at once: the losers are counted, the rows are right', {
     timeout: 180_000,
   }, async () => {
-    const losers = await counted(kafkaMetrics.losers);
+    let roundsWithLosers = 0;
     const publisher = await kafkaPublisher(kafka, topic, systemRuntime);
     for (let round = 0; round < 20; round++) {
       const { pool, log } = system.machine;
       const slow = random(seed, round);
-      relayDelay = () => slow.below(120);
+      // So it has something under way when it loses.
+      relayDelay = () => 150 + slow.below(250);
       await expect.poll(leader, { timeout: 20_000, interval: 20 }).toEqual(expect.any(String));
       const before = await leader();
+      const losers = await counted(kafkaMetrics.losers);
       const other = startRelay({ pool, log, publisher, logger, runtime: systemRuntime });
       const working = work(1);
       await takeLead(other, before);
       await working;
       await other.stop();
+      await system.settle();
+      if ((await counted(kafkaMetrics.losers)) > losers) roundsWithLosers++;
     }
     relayDelay = () => 0;
     await publisher.close();
     expect(await compareWithOracle(system)).toEqual([]);
-    expect(await counted(kafkaMetrics.losers)).toBeGreaterThan(losers);
+    console.info(
+      `two relays at once: records of the loser came after the winner's in ${roundsWithLosers} of 20 rounds`,
+    );
+    // In the others the loser had nothing under way at that moment.
+    expect(roundsWithLosers).toBeGreaterThanOrEqual(8);
   });
 
   test('from Kafka to the direct transport and back nothing is lost or doubled', { timeout: 120_000 }, async () => {

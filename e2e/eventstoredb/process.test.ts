@@ -103,6 +103,26 @@ test('killed at several moments of an import: nothing is lost, nothing is there 
   }
 });
 
+test('after faults at appends, reads and subscriptions, nothing holds the process when it is told to end', {
+  timeout: 120_000,
+}, async () => {
+  await start();
+  await persist((api) => api.post('/selections', { name: 'before' }));
+  const kinds = ['unavailable', 'cut-before', 'cut-after', 'unanswered-after', 'gone-after', 'timeout-after'] as const;
+  for (const on of ['append', 'read', 'subscribe'] as const)
+    // A subscription that says nothing is noticed by nothing, and costs nothing: pages are read all the same.
+    for (const [index, kind] of kinds.entries())
+      if (on !== 'subscribe' || kind !== 'unanswered-after')
+        double.inject({ on, kind, nth: index * 2 + 1, durationMs: 150 });
+  while (double.waitingFaults() > 0)
+    await Promise.all(
+      Array.from({ length: 4 }, () => persist((api) => api.post('/selections', { name: 'once more' }))),
+    );
+  expect(await stopProcess(service.child)).toBe(0);
+  expect(service.lines.filter((line) => /"lingered"/.test(line))).toEqual([]);
+  await expect.poll(() => Object.values(double.openCalls()).reduce((sum, open) => sum + open, 0)).toBe(0);
+});
+
 test('told to end while the server is frozen, it ends by itself', { timeout: 60_000 }, async () => {
   await start();
   await persist((api) => api.post('/selections', { name: 'before' }));

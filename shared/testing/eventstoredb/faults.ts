@@ -7,29 +7,31 @@ export type FaultPlace = 'append' | 'read' | 'subscribe';
  * What happens at the call. "before": nothing was stored, or nothing of the answer sent. "after": the append is stored
  * (its answer is lost), half of the read was sent, or one event of the subscription.
  */
-export type FaultKind =
+export const faultKinds = [
   /** The call ends with status 14; the connection stays. */
-  | 'unavailable'
+  'unavailable',
   /** The whole server dies, and comes back after the duration. */
-  | 'gone-before'
-  | 'gone-after'
+  'gone-before',
+  'gone-after',
   /** The connection breaks. */
-  | 'cut-before'
-  | 'cut-after'
+  'cut-before',
+  'cut-after',
   /** No answer ever comes, while the server otherwise works. */
-  | 'unanswered-before'
-  | 'unanswered-after'
+  'unanswered-before',
+  'unanswered-after',
   /** The whole server stops for the duration, then goes on with this call as if nothing had been. */
-  | 'frozen'
+  'frozen',
   /** The node says that another one leads, and names itself, so that a client which follows comes back. */
-  | 'not-leader'
+  'not-leader',
   /** As just after the start of a server. */
-  | 'not-ready'
+  'not-ready',
   /** The server gives up waiting for itself. An append may be stored all the same: "after". */
-  | 'timeout-before'
-  | 'timeout-after'
+  'timeout-before',
+  'timeout-after',
   /** Subscriptions only: dropped because the consumer is too slow, after one event. */
-  | 'slow-consumer';
+  'slow-consumer',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 /** One thing going wrong, once. */
 export interface Fault {
