@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Random, random } from '#shared/demo/random.ts';
 import { activityId } from '#shared/events/stream-name.ts';
 import { longTests } from '#shared/testing/config.ts';
-import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
 import { testKafka } from '#shared/testing/test-kafka.ts';
+import { type TestRedis, testRedis } from '#shared/testing/test-redis.ts';
 import type { Answer, Api, Json } from './support/api.ts';
 import { csvOf, importFiles, ndjsonOf } from './support/import-files.ts';
 import { ids } from './support/source-data.ts';
@@ -22,11 +22,11 @@ const lanesOfTenant = 5;
 const tasks = 40;
 
 let system: System;
-let redis: RedisServer | null;
+let redis: TestRedis | null;
 const slow = random(50);
 beforeAll(async () => {
   // Where there is a relay, it is delayed too, and the cache is the one that processes share.
-  redis = testKafka() ? await startRedisServer() : null;
+  redis = testKafka() ? await testRedis() : null;
   system = await startSystem({
     pace: () => wait(slow.below(51)),
     relayPace: () => wait(slow.below(201)),

@@ -109,8 +109,8 @@ test('after faults at appends, reads and subscriptions, nothing holds the proces
   await start();
   await persist((api) => api.post('/selections', { name: 'before' }));
   const kinds = ['unavailable', 'cut-before', 'cut-after', 'unanswered-after', 'gone-after', 'timeout-after'] as const;
+  // A subscription that says nothing is noticed by nothing, and costs nothing: pages are read all the same.
   for (const on of ['append', 'read', 'subscribe'] as const)
-    // A subscription that says nothing is noticed by nothing, and costs nothing: pages are read all the same.
     for (const [index, kind] of kinds.entries())
       if (on !== 'subscribe' || kind !== 'unanswered-after')
         double.inject({ on, kind, nth: index * 2 + 1, durationMs: 150 });

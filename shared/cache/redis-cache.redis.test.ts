@@ -1,16 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { connectCache } from '#shared/cache/connect.ts';
 import { cacheContract } from '#shared/cache/contract.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { testRedis } from '#shared/testing/test-redis.ts';
 
 const logger = pino({ level: 'silent' });
 
 cacheContract('Redis, two processes', async () => {
-  const redis = await startRedisServer();
+  const redis = await testRedis();
   // What is promised does not depend on time-outs; those have tests of their own.
   const timeouts = { read: 5_000, write: 5_000 };
-  const open = () => connectCache({ redisUrl: redis.url, logId: '00000001', logger, runtime: systemRuntime, timeouts });
+  // Of its own, on a Redis that others use too.
+  const logId = randomUUID().slice(0, 8);
+  const open = () => connectCache({ redisUrl: redis.url, logId, logger, runtime: systemRuntime, timeouts });
   const caches = [await open(), await open()] as const;
   return {
     caches,

@@ -16,6 +16,19 @@ export function testEventStoreUrl(): string | undefined {
   return process.env.EVENTSTORE_URL || undefined;
 }
 
+/**
+ * TEST_DATABASE_URL lets tests use a Postgres that is there instead of one of their own: as a superuser, for databases are
+ * made and dropped. Not DATABASE_URL, so that nobody's own is met by chance.
+ */
+export function testDatabaseUrl(): string | undefined {
+  return process.env.TEST_DATABASE_URL || undefined;
+}
+
+/** REDIS_URL lets tests that do no harm to a Redis use one that is there; those that pause or kill it have their own. */
+export function testRedisUrl(): string | undefined {
+  return process.env.REDIS_URL || undefined;
+}
+
 /** KAFKA_BROKERS lets `npm run test:distributed` use a broker that is there. */
 export function testKafkaBrokers(): string | undefined {
   return process.env.KAFKA_BROKERS || undefined;

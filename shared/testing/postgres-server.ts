@@ -10,37 +10,51 @@ import {
   stopLeftOverPostgres,
 } from '#shared/postgres/embedded/start-embedded-postgres.ts';
 import { migrate } from '#shared/postgres/migrate.ts';
-import { testFsync } from './config.ts';
-import { templateDatabase, urlOf } from './test-database.ts';
+import { testDatabaseUrl, testFsync } from './config.ts';
+import { urlOf } from './test-database.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A superuser's URL of the server that all test files of this run share. */
     postgresUrl: string;
+    /** The migrated, empty database that each test database is a copy of. */
+    templateDatabase: string;
   }
 }
 
 const prefix = 'cool-mint-test-postgres-';
-let dataDir: string;
+const template = `cool_mint_template_${randomUUID().slice(0, 8)}`;
+let dataDir: string | undefined;
 let server: EmbeddedPostgres | undefined;
+let url: string;
 
-/** Vitest runs this once before all test files. */
-export async function setup(project: TestProject): Promise<void> {
+async function startOwn(): Promise<string> {
   await removeLeftOvers();
   dataDir = join(tmpdir(), prefix + randomUUID());
   const log = { info: () => {}, warn: console.warn, error: console.error };
   server = await startEmbeddedPostgres({ dataDir, log, durable: testFsync() });
-  await query(server.url, `CREATE DATABASE ${templateDatabase}`);
-  await migrate(urlOf(server.url, templateDatabase));
+  return server.url;
+}
+
+/** Vitest runs this once before all test files. */
+export async function setup(project: TestProject): Promise<void> {
+  url = testDatabaseUrl() ?? (await startOwn());
+  await query(url, `CREATE DATABASE ${template}`);
+  await migrate(urlOf(url, template));
   // Nobody may connect: a database can be copied only while no one uses it.
-  await query(server.url, `ALTER DATABASE ${templateDatabase} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`);
-  project.provide('postgresUrl', server.url);
+  await query(url, `ALTER DATABASE ${template} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`);
+  project.provide('postgresUrl', url);
+  project.provide('templateDatabase', template);
 }
 
 /** Vitest runs this once after all test files. */
 export async function teardown(): Promise<void> {
-  await server?.stop();
-  await rm(dataDir, { recursive: true, force: true });
+  if (server) await server.stop();
+  else {
+    await query(url, `ALTER DATABASE ${template} WITH IS_TEMPLATE false`);
+    await query(url, `DROP DATABASE ${template} WITH (FORCE)`);
+  }
+  if (dataDir) await rm(dataDir, { recursive: true, force: true });
 }
 
 /** Runs that were killed leave a server and its folder; a run that still goes holds the lock of its folder. */

@@ -2,9 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
 import { query } from '#shared/postgres/embedded/running-server.ts';
 
-/** The migrated, empty database that each test database is a copy of; `postgres-server.ts` makes it once a run. */
-export const templateDatabase = 'cool_mint_template';
-
 export interface TestDatabase {
   url: string;
   /** Deletes the database and breaks the connections that are still open. */
@@ -16,7 +13,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   // The default strategy, which writes each page to the log, takes about 260 ms.
-  await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${templateDatabase} STRATEGY FILE_COPY`);
+  await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${inject('templateDatabase')} STRATEGY FILE_COPY`);
   return {
     url: urlOf(serverUrl, name),
     drop: async () => {
