@@ -2,9 +2,9 @@
  * The relay: reads the log in order and sends it to the topic. One leads, by a lease; the others wait. Its checkpoint
  * moves after the acknowledgement, so a crash, or two leaders for a moment, only repeat the same records.
  *
- * States of a leader: sending a page; caught up (a watermark to each partition about every second, so that receivers
- * know how far the log was sent, and that the relay lives). It stops leading when the lease cannot be renewed. Beside
- * that go what events need not wait for: renewing the lease, storing the checkpoint, and asking for new partitions.
+ * A leader sends pages of the log as they come and, every second, a watermark to each partition, so that receivers know
+ * how far the log was sent and that the relay lives; one send after another. It stops leading when the lease cannot be
+ * renewed. Beside the sends goes what events need not wait for: the lease, the checkpoint, new partitions.
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
@@ -48,8 +48,7 @@ export interface RelayStatus {
 /** Another one leads now. */
 class LeadershipLost extends Error {}
 
-/** The log tells once a second that there is nothing; that is then passed on. */
-const watermarkMilliseconds = 500;
+const watermarkMilliseconds = 1_000;
 const refreshMilliseconds = 2_000;
 
 export async function runRelay(parts: RelayParts, status: RelayStatus, signal: AbortSignal): Promise<void> {
@@ -108,6 +107,7 @@ async function lead(
   const lost = new AbortController();
   const stop = AbortSignal.any([signal, lost.signal]);
   const lose = (error: Error | null) => lost.abort(error ?? new LeadershipLost());
+  const inTurn = oneAfterAnother();
   const every = async (milliseconds: number, work: () => Promise<void>) => {
     while (!stop.aborted) {
       await runtime.sleep(milliseconds, stop);
@@ -123,33 +123,46 @@ async function lead(
     every(refreshMilliseconds, () => publisher.refresh().then(undefined, () => undefined)),
   ];
   const checkpoint = storeInBackground(pool, lose);
-  let markedAt = 0;
   try {
     let state = await beginning(parts, acquired);
     await publisher.refresh();
-    for await (const message of log.subscribe(state.position as Position, stop)) {
-      const now = runtime.now().getTime();
-      status.tickedAt = now;
-      const before = state;
-      if (message.kind === 'events' && message.events.length > 0)
-        state = await sendEvents(parts, state, message.events);
-      if (message.position > (state.position as Position)) state = { ...state, position: message.position };
-      if (now - markedAt >= watermarkMilliseconds) {
+    const mark = () =>
+      inTurn(async () => {
+        if (stop.aborted) return;
         await sendWatermarks(parts, state);
-        markedAt = now;
+        // Only now: something was acknowledged.
+        status.state = 'leading';
+        status.error = null;
+        succeeded();
+      });
+    await mark();
+    beside.push(every(watermarkMilliseconds, () => mark().catch(lose)));
+    for await (const message of log.subscribe(state.position as Position, stop)) {
+      status.tickedAt = runtime.now().getTime();
+      const before = state;
+      if (message.kind === 'events' && message.events.length > 0) {
+        const { events } = message;
+        state = await inTurn(() => sendEvents(parts, state, events));
       }
+      if (message.position > (state.position as Position)) state = { ...state, position: message.position };
       if (state !== before) checkpoint.store(state);
       if (state.time !== null) relayMetrics.position.set(Date.parse(state.time) / 1000);
-      // Only now: something was acknowledged.
-      status.state = 'leading';
-      status.error = null;
-      succeeded();
     }
     lost.signal.throwIfAborted();
   } finally {
     lost.abort();
     await Promise.all([...beside, checkpoint.stored()]);
   }
+}
+
+/** Does one thing after another, in the order they were asked for; one that fails does not keep the next from its turn. */
+function oneAfterAnother(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const own = last.then(work, work);
+    last = own;
+    return own;
+  };
 }
 
 async function sendEvents(parts: RelayParts, from: RelayState, events: readonly RecordedEvent[]): Promise<RelayState> {

@@ -35,7 +35,7 @@ export interface Cache {
   reached(projection: string, slot: number): Promise<Position | null>;
   get(key: string): Promise<CachedAnswer | null>;
   set(key: string, answer: CachedAnswer): Promise<void>;
-  /** Resolves at the next publication, or when aborted. A hint: callers look again themselves. */
-  published(signal: AbortSignal): Promise<void>;
+  /** Resolves at the projection's next publication, or when aborted. A hint: callers look again themselves. */
+  published(projection: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

@@ -158,7 +158,7 @@ export function cacheContract(
     test('a publication wakes those who wait, and an abort ends a wait', async () => {
       const { projection, tenants } = fresh();
       const stop = new AbortController();
-      const woken = other.published(stop.signal);
+      const woken = other.published(projection, stop.signal);
       let awake = false;
       void woken.then(() => {
         awake = true;
@@ -171,10 +171,10 @@ export function cacheContract(
         })
         .toBe(true);
       await woken;
-      const aborted = other.published(stop.signal);
+      const aborted = other.published(projection, stop.signal);
       stop.abort();
       await aborted;
-      await other.published(stop.signal);
+      await other.published(projection, stop.signal);
     });
   });
 }

@@ -59,7 +59,7 @@ export function memoryCache(options: MemoryCacheOptions = {}): Cache {
         if (!known.base.has(slot)) known.base.set(slot, position);
         known.slots.set(slot, laterOf(position, known.slots.get(slot) ?? position));
       }
-      waiting.wake();
+      waiting.wake(projection);
     },
     async lastChanged(projection, tenant): Promise<LastChanged | null> {
       if (options.slotsMove) return null;
@@ -83,7 +83,7 @@ export function memoryCache(options: MemoryCacheOptions = {}): Cache {
         key.length + Buffer.byteLength(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
       answers.set(key, { answer, bytes });
     },
-    published: (signal) => waiting.next(signal),
+    published: waiting.next,
     close: async () => undefined,
   };
 }

@@ -110,7 +110,7 @@ test('killed under load: no call fails or waits long; started again: it is used 
   expect(longest).toBeLessThan(500);
   const stop = new AbortController();
   let woken = false;
-  void reader.published(stop.signal).then(() => {
+  void reader.published('catalog', stop.signal).then(() => {
     woken = true;
   });
   await expect

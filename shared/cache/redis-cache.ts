@@ -54,7 +54,7 @@ export function redisCache({
   const memory = memoryCache();
   const connection = redisConnection({ address, first, logger, runtime });
   const waiting = wakeUps();
-  const listener = listeningClient(address, channel, runtime.random, () => waiting.wake());
+  const listener = listeningClient(address, channel, runtime.random, waiting.wake);
   const own = ownSlots();
   const stop = new AbortController();
   let underWay = 0;
@@ -73,7 +73,7 @@ export function redisCache({
   return {
     async publish(progress) {
       const steps = own.stepsOf(progress, runtime.now().getTime());
-      waiting.wake();
+      waiting.wake(progress.projection);
       await tell(steps);
     },
     async lastChanged(projection, tenant) {
@@ -109,7 +109,7 @@ export function redisCache({
           underWay -= text.length;
         });
     },
-    published: (signal) => waiting.next(signal),
+    published: waiting.next,
     async close() {
       stop.abort();
       listener.close();

@@ -1,25 +1,27 @@
-/** Waiting for the next call of `wake`. */
+/** Waiting for the next call of `wake`, by topic: whoever waits for one thing is not woken for another. */
 export interface WakeUps {
-  wake(): void;
-  /** Resolves at the next wake-up, or when aborted. */
-  next(signal: AbortSignal): Promise<void>;
+  wake(topic: string): void;
+  /** Resolves at the next wake-up of the topic, or when aborted. */
+  next(topic: string, signal: AbortSignal): Promise<void>;
 }
 
 export function wakeUps(): WakeUps {
-  const waiting = new Set<() => void>();
+  const waiting = new Map<string, Set<() => void>>();
   return {
-    wake() {
-      for (const wake of [...waiting]) wake();
+    wake(topic) {
+      for (const wake of [...(waiting.get(topic) ?? [])]) wake();
     },
-    next(signal) {
+    next(topic, signal) {
       return new Promise((resolve) => {
+        const those = waiting.get(topic) ?? new Set();
+        waiting.set(topic, those);
         const wake = () => {
-          waiting.delete(wake);
+          those.delete(wake);
           signal.removeEventListener('abort', wake);
           resolve();
         };
         if (signal.aborted) return resolve();
-        waiting.add(wake);
+        those.add(wake);
         signal.addEventListener('abort', wake, { once: true });
       });
     },

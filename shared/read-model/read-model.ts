@@ -237,7 +237,7 @@ function readModelOf(pool: DatabasePool, pooled: boolean, cache: Cache, runtime:
       if (known !== null && reaches(known, minPosition)) return;
       // Listening begins before the database is asked, so no publication is missed between.
       const stop = new AbortController();
-      const published = cache.published(stop.signal);
+      const published = cache.published(projection, stop.signal);
       try {
         const stored = (await checkpoint(projection, tenant))?.position ?? null;
         if (stored !== null && reaches(stored, minPosition)) return;

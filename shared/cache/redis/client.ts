@@ -52,10 +52,15 @@ export async function connectedClient(address: RedisAddress): Promise<Redis> {
 }
 
 /** A second connection that only hears; it connects again for as long as it lives. */
-export function listeningClient(address: RedisAddress, channel: string, random: () => number, heard: () => void) {
+export function listeningClient(
+  address: RedisAddress,
+  channel: string,
+  random: () => number,
+  heard: (message: string) => void,
+) {
   const { client } = newClient(address, (times) => Math.min(5_000, 100 * 2 ** times) * (0.5 + random() / 2));
   client.on('ready', () => void client.subscribe(channel).catch(() => undefined));
-  client.on('message', heard);
+  client.on('message', (_channel, message) => heard(message));
   void client.connect().catch(() => undefined);
   return { close: () => client.disconnect() };
 }

@@ -23,8 +23,8 @@ export const progressMilliseconds = 5_000;
 const tenantsListed = 1_000;
 
 /**
- * One publication, at once. KEYS: generation, then a slot each. ARGV: generation, channel, from and to of each slot
- * ("" where it is not known), then for each tenant the number of its slot in KEYS, its name and its last change.
+ * One publication, at once. KEYS: generation, then a slot each. ARGV: generation, channel, projection, from and to of each
+ * slot ("" where it is not known), then for each tenant the number of its slot in KEYS, its name and its last change.
  * Positions of one log compare as text.
  */
 const publishScript = `
@@ -33,7 +33,7 @@ local known = redis.call('get', KEYS[1])
 if known and tonumber(known) > tonumber(generation) then return 0 end
 redis.call('set', KEYS[1], generation, 'PX', ttl)
 for i = 2, #KEYS do
-  local from, to = ARGV[2 * i - 1], ARGV[2 * i]
+  local from, to = ARGV[2 * i], ARGV[2 * i + 1]
   local slot = redis.call('hmget', KEYS[i], 'generation', 'reached')
   local reached = slot[1] == generation and slot[2]
   local untold = not reached or from > reached or (from == '' and to > reached)
@@ -46,12 +46,12 @@ for i = 2, #KEYS do
   end
   redis.call('pexpire', KEYS[i], ttl)
 end
-for i = 2 * #KEYS + 1, #ARGV, 3 do
+for i = 2 * #KEYS + 2, #ARGV, 3 do
   local key, field, position = KEYS[tonumber(ARGV[i])], 't:' .. ARGV[i + 1], ARGV[i + 2]
   local stood = redis.call('hget', key, field) or redis.call('hget', key, 'base')
   if position > stood then redis.call('hset', key, field, position) end
 end
-redis.call('publish', ARGV[2], '')
+redis.call('publish', ARGV[2], ARGV[3])
 return 1`;
 
 /** `prefix` ends before the projection. The braces keep a projection's keys on one node of a cluster. */
@@ -67,7 +67,7 @@ export async function tellProgress(client: Redis, prefix: string, channel: strin
     return key === undefined ? [] : [key, tenant, position];
   });
   const moves = steps.flatMap(({ from, to }) => [from ?? '', to]);
-  await client.eval(publishScript, keys.length, ...keys, generation, channel, ...moves, ...changes);
+  await client.eval(publishScript, keys.length, ...keys, generation, channel, projection, ...moves, ...changes);
 }
 
 /** Of a slot some fields, or null where it is not of the projection's generation. */
