@@ -37,6 +37,38 @@ async function grown<K extends string>(series: Readonly<Record<K, string>>, work
 const commands = (outcome: string) =>
   `cool_mint_command_duration_seconds_count{category="selection",outcome="${outcome}"}`;
 
+test('an answer that is asked for often is there before it is asked for again', { timeout: 30_000 }, async () => {
+  const list = () => api.ok(api.get('/activities?kind=meeting&limit=7'), 200);
+  const warm = 'cool_mint_cache_warmed_total{projection="catalog"}';
+  const before = await value(warm);
+  await list();
+  await list();
+  const { position } = await api.ok(api.post('/selections', { name: 'Changes the catalog' }), 201);
+  await expect
+    .poll(
+      async () => {
+        // A word of the projector brings it; without one nothing is done.
+        await api.ok(api.post('/selections', { name: 'Once more' }), 201);
+        return (await value(warm)) - before;
+      },
+      { timeout: 20_000, interval: 300 },
+    )
+    .toBeGreaterThan(0);
+  await system.settle();
+  await expect
+    .poll(
+      async () => {
+        const hits = 'cool_mint_cache_lookups_total{projection="catalog",result="hit"}';
+        const counted = await grown({ hits }, async () => {
+          expect((await list()).body.asOf.position >= position).toBe(true);
+        });
+        return counted['hits'];
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(1);
+});
+
 test('a command counts once, by what became of it', async () => {
   const counted = await grown(
     {

@@ -17,6 +17,7 @@ import { completePlannedAppends } from '#command-service/planned-appends.ts';
 import { releaseAllLeases } from '#command-service/sync-run/lease.ts';
 import { startProjector } from '#projector/start-projector.ts';
 import { addQueries } from '#query-service/add-queries.ts';
+import { startWarmer, type Warmer } from '#query-service/warmer.ts';
 import { ensureLocalIssuer } from '#shared/access/local-issuer.ts';
 import { tokenVerifier } from '#shared/access/verify-token.ts';
 import { refuseCutRestore } from '#shared/backup/restore-mark.ts';
@@ -176,18 +177,20 @@ export async function startService({
     const publicKeyFile =
       config.AUTH_PUBLIC_KEY_FILE ?? (config.AUTH_JWKS_URL ? undefined : await ensureLocalIssuer(config.DATA_DIR));
     const verifyToken = await tokenVerifier({ jwksUrl: config.AUTH_JWKS_URL, publicKeyFile });
-    const addRoutes = (to: App, which: readonly Role[]) => {
+    const addRoutes = (to: App, which: readonly Role[], warmer: Warmer | null) => {
       if (which.includes('commands')) addCommands(to, { pool, log, readModel, runtime });
-      if (which.includes('queries')) addQueries(to, { log, readModel, cache, runtime });
+      if (which.includes('queries')) addQueries(to, { log, readModel, cache, warmer, runtime });
     };
-    const whole = await describeInterface(version, logger, (all) => addRoutes(all, allRoles));
+    const whole = await describeInterface(version, logger, (all) => addRoutes(all, allRoles, null));
+    const warmer = is('queries') ? startWarmer({ cache, runtime, projections: ['catalog'] }) : null;
+    stack.defer(() => warmer?.stop());
     const made = createApp({
       verifyToken,
       logger,
       trustedProxies: config.TRUSTED_PROXIES,
       interfaceRoutes: whole.routes,
     });
-    addRoutes(made, roles);
+    addRoutes(made, roles, warmer);
     await addApiDocs(made, whole.document);
     if (projector) addHomePage(made, { version, projector });
     return made;

@@ -59,7 +59,7 @@ export function addActivityQueries(app: App, parts: QueryParts & { readonly logI
         parts,
         reply,
         { projection: 'catalog', tenant, name: 'activities', demand, asked: question },
-        () => listActivities(readModel, { ...question, demand }),
+        (asOf) => listActivities(readModel, { ...question, demand: asOf }),
       );
     },
   });
