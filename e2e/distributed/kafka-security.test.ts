@@ -17,11 +17,12 @@ import { runWorkload } from '../support/workload.ts';
 const user = { user: 'mint', password: 's3cret-of-mint' };
 let broker: Broker;
 let folder: string;
+let made: Awaited<ReturnType<typeof makeCertificate>>;
 const file = (name: string) => path.join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-kafka-tls-'));
-  const made = await makeCertificate({ folder });
+  made = await makeCertificate({ folder });
   await makeCertificate({ folder, name: 'other' });
   await writeFile(file('password'), `${user.password}\n`);
   await writeFile(file('wrong'), 'wr0ng-password');
@@ -92,11 +93,16 @@ describe('at start', { timeout: 60_000 }, () => {
   });
 });
 
-test.each(['scram-sha-256', 'plain'])(
+test.each(['scram-sha-256', 'scram-sha-512', 'plain'])(
   'with TLS and %s the whole path runs',
   async (mechanism) => {
+    // A user has one kind of password there.
+    await using own =
+      mechanism === 'scram-sha-512'
+        ? await startBroker({ secure: { ...made, ...user, scram: 'SCRAM-SHA-512' } })
+        : null;
     await using system = await startSystem({
-      kafka: { brokers: broker.secureAddress as string, topic: `cool-mint.${mechanism}` },
+      kafka: { brokers: (own ?? broker).secureAddress as string, topic: `cool-mint.${mechanism}` },
       env: () => ({
         KAFKA_TLS_CA_FILE: file('ca.pem'),
         KAFKA_SASL_MECHANISM: mechanism,

@@ -23,8 +23,14 @@ export interface Broker extends AsyncDisposable {
 }
 
 export interface BrokerOptions {
-  /** Adds a listener with TLS (PEM texts) and SCRAM-SHA-256. */
-  readonly secure?: { readonly cert: string; readonly key: string; readonly user: string; readonly password: string };
+  /** Adds a listener with TLS (PEM texts), PLAIN, and SCRAM of one kind. */
+  readonly secure?: {
+    readonly cert: string;
+    readonly key: string;
+    readonly user: string;
+    readonly password: string;
+    readonly scram?: 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+  };
 }
 
 const oneLine = (pem: string) => pem.trim().replaceAll(/\r?\n/g, '\\n');
@@ -34,6 +40,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-kafka-'));
   const [port, controller, securePort] = [await freePort(), await freePort(), await freePort()];
   const { secure } = options;
+  const scram = secure?.scram ?? 'SCRAM-SHA-256';
   const listeners = [`PLAINTEXT://127.0.0.1:${port}`, ...(secure ? [`SASL_SSL://127.0.0.1:${securePort}`] : [])];
   const settings = {
     'process.roles': 'broker,controller',
@@ -57,12 +64,12 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     'broker.heartbeat.interval.ms': '200',
     ...(secure
       ? {
-          'sasl.enabled.mechanisms': 'SCRAM-SHA-256,PLAIN',
+          'sasl.enabled.mechanisms': `${scram},PLAIN`,
           'ssl.keystore.type': 'PEM',
           'ssl.keystore.certificate.chain': oneLine(secure.cert),
           'ssl.keystore.key': oneLine(secure.key),
           'listener.name.sasl_ssl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${secure.user}="${secure.password}";`,
-          'listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config':
+          [`listener.name.sasl_ssl.${scram.toLowerCase()}.sasl.jaas.config`]:
             'org.apache.kafka.common.security.scram.ScramLoginModule required;',
         }
       : {}),
@@ -81,8 +88,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     cwd: folder,
   });
   const cluster = randomBytes(16).toString('base64url');
-  const scram = secure ? ['--add-scram', `SCRAM-SHA-256=[name=${secure.user},password=${secure.password}]`] : [];
-  const format = java('kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file, ...scram);
+  const users = secure ? ['--add-scram', `${scram}=[name=${secure.user},password=${secure.password}]`] : [];
+  const format = java('kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file, ...users);
   await promisify(execFile)(format.command, format.args, { cwd: folder });
 
   const broker = await startServer({

@@ -25,7 +25,12 @@ export async function connectKafka(
     const admin = kafka.admin();
     try {
       await admin.connect();
-      await ensureTopic(admin, settings);
+      const differences = await ensureTopic(admin, settings);
+      if (differences.length > 0)
+        logger.warn(
+          { topic: settings.topic, differences },
+          'the topic was made with other settings; it is used as it is, and can be altered with the tools of Kafka',
+        );
       return kafka;
     } catch (error) {
       if (error instanceof SetupError || signal?.aborted) throw error;

@@ -13,11 +13,15 @@ export interface TopicSettings {
   readonly replicationFactor: number;
 }
 
+const hourMilliseconds = 3_600_000;
 /** Data and metadata of the largest event, and its headers. */
 const leastMessageBytes = 2 * maxEventBytes;
 
-/** Answers how many partitions it has. Rejects with a SetupError that says what differs from what is needed. */
-export async function ensureTopic(admin: Admin, settings: TopicSettings): Promise<number> {
+/**
+ * Answers what of a topic that is there differs from the settings and does no harm, in words. Rejects with a SetupError
+ * that says what differs from what is needed.
+ */
+export async function ensureTopic(admin: Admin, settings: TopicSettings): Promise<string[]> {
   const { topic } = settings;
   if (settings.partitions > slotCount)
     throw new SetupError(`KAFKA_PARTITIONS: ${settings.partitions} are more than the ${slotCount} that can be used.`);
@@ -30,15 +34,26 @@ export async function ensureTopic(admin: Admin, settings: TopicSettings): Promis
           numPartitions: settings.partitions,
           replicationFactor: settings.replicationFactor,
           configEntries: [
-            { name: 'retention.ms', value: String(settings.retentionHours * 3_600_000) },
+            { name: 'retention.ms', value: String(settings.retentionHours * hourMilliseconds) },
             { name: 'max.message.bytes', value: String(leastMessageBytes) },
             { name: 'cleanup.policy', value: 'delete' },
           ],
         },
       ],
     });
-  await checkTopic(admin, topic);
-  return partitionsOf(admin, topic);
+  const { retentionMilliseconds } = await checkTopic(admin, topic);
+  return differences(settings, await partitionsOf(admin, topic), retentionMilliseconds / hourMilliseconds);
+}
+
+function differences(settings: TopicSettings, partitions: number, hours: number): string[] {
+  const words: string[] = [];
+  if (partitions !== settings.partitions)
+    words.push(`it has ${partitions} partitions, KAFKA_PARTITIONS says ${settings.partitions}`);
+  if (hours !== settings.retentionHours)
+    words.push(
+      `it keeps records ${hours < 0 ? 'for ever' : `for ${hours} hours`}, KAFKA_RETENTION_HOURS says ${settings.retentionHours}`,
+    );
+  return words;
 }
 
 export interface FoundTopic {
