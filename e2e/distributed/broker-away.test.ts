@@ -98,3 +98,29 @@ test('commands go on, nothing is taken for dead, what needs the broker says so, 
   for (const part of running.keys())
     await expect.poll(() => health(part, 'ready'), { timeout: 30_000 }).toMatchObject({ part, status: 200 });
 });
+
+test('a relay that is gone is noticed by those that apply, who are ready again when one sends', {
+  timeout: 90_000,
+}, async () => {
+  await stopProcess((running.get('relay') as ServiceProcess).child, 'SIGKILL');
+  const missing = [expect.stringMatching(/^projection catalog receives nothing \(Kafka: .*no relay sends\)$/)];
+  for (const part of ['apply', 'applyToo'] as const)
+    await expect
+      .poll(() => health(part, 'ready'), { timeout: 40_000 })
+      .toMatchObject({ part, status: 503, body: { missing: expect.arrayContaining(missing) } });
+  expect(await health('apply', 'live')).toMatchObject({ status: 200 });
+  await start('relay').ready;
+  for (const part of ['apply', 'applyToo'] as const)
+    await expect.poll(() => health(part, 'ready'), { timeout: 30_000 }).toMatchObject({ part, status: 200 });
+});
+
+test('told to end while it waits for a broker that does not come, a process ends', { timeout: 60_000 }, async () => {
+  await stopProcess((running.get('relay') as ServiceProcess).child, 'SIGKILL');
+  broker.pause();
+  const starting = start('relay');
+  await expect.poll(() => starting.lines.join(), { timeout: 20_000 }).toMatch(/the event log is in/);
+  const told = performance.now();
+  expect(await stopProcess(starting.child, 'SIGTERM')).toBe(0);
+  expect(performance.now() - told).toBeLessThan(12_000);
+  broker.resume();
+});
