@@ -24,6 +24,8 @@ async function configuration(of: GatewayOptions['inKubernetes']): Promise<Map<st
 
 export interface Gateway extends AsyncDisposable {
   readonly url: string;
+  /** As it is reached from beside it only (inside.conf). */
+  readonly insideUrl: string;
   /** What it has logged: a line of JSON for each request. */
   log(): Promise<string>;
   /** What it tells its operator beside that. */
@@ -44,7 +46,7 @@ export interface GatewayOptions {
 
 type Change = readonly [file: string, from: string | RegExp, to: string];
 
-async function instance(folder: string, port: number, options: GatewayOptions): Promise<void> {
+async function instance(folder: string, port: number, inside: number, options: GatewayOptions): Promise<void> {
   const server = options.tls ? 'server-tls.conf' : 'server.conf';
   const changes: Change[] = [
     ['upstreams.conf', /server command-service:3000( resolve)?;/, `server ${options.commands};`],
@@ -53,6 +55,7 @@ async function instance(folder: string, port: number, options: GatewayOptions): 
     ['nginx.conf', '/dev/stderr', `${folder}/error.log`],
     ['nginx.conf', '/dev/stdout', `${folder}/access.log`],
     [server, 'listen 8080;', `listen 127.0.0.1:${port};`],
+    ['inside.conf', 'listen 8081;', `listen 127.0.0.1:${inside};`],
     ...(options.tls
       ? ([
           ['nginx.conf', 'include server.conf;', `include ${server};`],
@@ -91,17 +94,18 @@ async function instance(folder: string, port: number, options: GatewayOptions): 
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-gateway-'));
-  const port = await freePort();
-  await instance(folder, port, options);
+  const [port, inside] = [await freePort(), await freePort()];
+  await instance(folder, port, inside, options);
   const server = await startServer({
     command: 'nginx',
     // One process, so that none is left when it is killed.
     args: ['-c', path.join(folder, 'nginx.conf'), '-g', 'daemon off; master_process off;'],
-    ports: [port],
+    ports: [port, inside],
     hint: 'apt-get install nginx-light',
   });
   return {
     url: `http://127.0.0.1:${port}`,
+    insideUrl: `http://127.0.0.1:${inside}`,
     log: () => readFile(path.join(folder, 'access.log'), 'utf8'),
     errors: () => readFile(path.join(folder, 'error.log'), 'utf8'),
     async [Symbol.asyncDispose]() {
