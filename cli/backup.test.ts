@@ -86,7 +86,7 @@ async function inSource(): Promise<{ events: number; digest: string }> {
 
 /** As a process of the service is. */
 const atWork = (directUrl: string) =>
-  joinInstallation({ directUrl, log: 'postgres', runtime: systemRuntime, logger: pino({ level: 'silent' }) });
+  joinInstallation({ directUrl, log: 'postgres', work: [], runtime: systemRuntime, logger: pino({ level: 'silent' }) });
 
 const parts = async () => (await readdir(path.join(place, 'log')).catch(() => [])).sort();
 

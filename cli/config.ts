@@ -10,17 +10,28 @@ export interface CliConfig {
   readonly url: string | null;
   /** MINT_TOKEN: a token for it; the tenant is in the token. */
   readonly token: string | null;
+  /** MINT_SIGN=on: the service of MINT_URL takes tokens of the key in the data folder, so they are signed here. */
+  readonly signs: boolean;
+  /** MINT_ADMIN_URL: health and metrics of the processes of MINT_URL, several with commas. */
+  readonly adminUrls: readonly string[];
   /** DATA_DIR: the data folder of the service on this machine; relative to the project, as for `start`. */
   readonly dataDir: string;
   /** Of this command. */
   readonly version: string;
 }
 
+const withoutSlash = (url: string) => url.trim().replace(/\/+$/, '');
+
 export function cliConfig(environment: Readonly<Record<string, string | undefined>> = process.env): CliConfig {
   const { version } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8')) as { version: string };
   return {
-    url: environment.MINT_URL?.trim().replace(/\/+$/, '') || null,
+    url: withoutSlash(environment.MINT_URL ?? '') || null,
     token: environment.MINT_TOKEN?.trim() || null,
+    signs: environment.MINT_SIGN?.trim() === 'on',
+    adminUrls: (environment.MINT_ADMIN_URL ?? '')
+      .split(',')
+      .map(withoutSlash)
+      .filter((url) => url !== ''),
     dataDir: path.resolve(projectRoot, environment.DATA_DIR || '.data'),
     version,
   };

@@ -16,6 +16,8 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }));
 const config = (more: Partial<ReturnType<typeof cliConfig>> = {}) => ({
   url: null,
   token: null,
+  signs: false,
+  adminUrls: [],
   dataDir,
   version: '1',
   ...more,
@@ -33,7 +35,7 @@ test('the service on this machine is found by what it left, with a token for the
   const publicKeyFile = await ensureLocalIssuer(dataDir);
   await announce(running);
   const found = await findService(config(), { tenant: 'demo' });
-  expect(found).toMatchObject({ tenant: 'demo', adminUrl: 'http://127.0.0.1:3001' });
+  expect(found).toMatchObject({ tenant: 'demo', adminUrls: ['http://127.0.0.1:3001'] });
   expect(found.client.url).toBe('http://127.0.0.1:3000');
   const caller = await (await tokenVerifier({ publicKeyFile }))(await signToken(dataDir, { tenant: 'demo', hours: 1 }));
   expect(caller).toMatchObject({ tenant: 'demo', actor: 'local-user', name: os.userInfo().username });
@@ -64,7 +66,7 @@ test('MINT_URL and MINT_TOKEN name another service; the tenant is the one of the
   await ensureLocalIssuer(dataDir);
   const token = await issueToken(dataDir, { tenant: 'acme', actor: 'someone', hours: 1 });
   const found = await findService(config({ url: 'https://mint.example.com', token }));
-  expect(found).toMatchObject({ tenant: 'acme', adminUrl: null });
+  expect(found).toMatchObject({ tenant: 'acme', adminUrls: [] });
   await expect(findService(config({ url: 'https://mint.example.com', token }), { tenant: 'demo' })).rejects.toThrow(
     '--tenant cannot be combined with MINT_TOKEN',
   );
@@ -72,8 +74,25 @@ test('MINT_URL and MINT_TOKEN name another service; the tenant is the one of the
   await expect(findService(config({ url: 'mint.example.com', token }))).rejects.toThrow('MINT_URL is no http address');
 });
 
+test('for MINT_URL a token is signed here only where it is said that it takes those', async () => {
+  const publicKeyFile = await ensureLocalIssuer(dataDir);
+  const deployed = config({ url: 'http://gateway:8081', signs: true, adminUrls: ['http://projector:3001'] });
+  expect(await findService(deployed, { tenant: 'acme' })).toMatchObject({
+    tenant: 'acme',
+    adminUrls: ['http://projector:3001'],
+  });
+  const token = await issueToken(dataDir, { tenant: 'globex', actor: 'someone', hours: 1 });
+  expect((await findService({ ...deployed, token })).tenant).toBe('globex');
+  await rm(publicKeyFile.replace('public', 'private'));
+  await expect(findService(deployed)).rejects.toThrow(/no signing key[\s\S]*set MINT_TOKEN/);
+});
+
 test('settings come from the environment, empty ones count as absent', () => {
   expect(cliConfig({ MINT_URL: 'http://a/', MINT_TOKEN: ' t\n' })).toMatchObject({ url: 'http://a', token: 't' });
   const { url, token, dataDir: folder } = cliConfig({ MINT_URL: '', MINT_TOKEN: '', DATA_DIR: '' });
+  expect(cliConfig({ MINT_SIGN: 'on', MINT_ADMIN_URL: 'http://a:1/, http://b:1,' })).toMatchObject({
+    signs: true,
+    adminUrls: ['http://a:1', 'http://b:1'],
+  });
   expect([url, token, path.basename(folder), path.isAbsolute(folder)]).toEqual([null, null, '.data', true]);
 });

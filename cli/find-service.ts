@@ -1,6 +1,7 @@
 /**
  * The service that a verb talks to: the one that MINT_URL names, else the one that runs on this machine, which left its
- * addresses in service.json of its data folder. On this machine a token is signed on the spot, for the wanted tenant.
+ * addresses in service.json of its data folder. On this machine a token is signed on the spot, for the wanted tenant; for
+ * MINT_URL only where MINT_SIGN says that it takes them, for nobody else is to see one.
  */
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -17,8 +18,8 @@ export interface FoundService {
   readonly client: Client;
   /** Null where the token does not tell. */
   readonly tenant: string | null;
-  /** Health and metrics; null where the service is elsewhere. */
-  readonly adminUrl: string | null;
+  /** Health and metrics; none where the service is elsewhere, and MINT_ADMIN_URL does not say where. */
+  readonly adminUrls: readonly string[];
 }
 
 const howToStart = 'Start it with: npm start';
@@ -41,27 +42,24 @@ export async function findService(
     );
   if (config.url !== null) {
     checkUrl(config.url);
-    if (config.token === null)
+    if (config.token === null && !config.signs)
       throw new CliError(
         'MINT_URL is set, MINT_TOKEN is not. Set it to a token for that service; on its machine "npx cool-mint token" prints one.',
       );
-    const { token } = config;
-    const client = createClient({
-      url: config.url,
-      token: async () => token,
-      whenAway: 'Check MINT_URL, and whether the service runs.',
-      userAgent,
-    });
-    return { client, tenant: tenantOfToken(token), adminUrl: null };
+    return found(config.url, 'Check MINT_URL, and whether the service runs.', config.adminUrls);
   }
   const { url, adminUrl } = await runningService(config.dataDir);
-  const wanted = tenant ?? 'main';
-  const { token } = config;
-  const tokens = token === null ? localTokens(config.dataDir, wanted) : async () => token;
-  // Asked for once before anything else, so that a missing key is told at once.
-  await tokens();
-  const client = createClient({ url, token: tokens, whenAway: howToStart, userAgent });
-  return { client, tenant: token === null ? wanted : tenantOfToken(token), adminUrl: adminUrl ?? null };
+  return found(url, howToStart, adminUrl ? [adminUrl] : []);
+
+  async function found(url: string, whenAway: string, adminUrls: readonly string[]): Promise<FoundService> {
+    const wanted = tenant ?? 'main';
+    const { token } = config;
+    const tokens = token === null ? localTokens(config.dataDir, wanted) : async () => token;
+    // Asked for once before anything else, so that a missing key is told at once.
+    await tokens();
+    const client = createClient({ url, token: tokens, whenAway, userAgent });
+    return { client, tenant: token === null ? wanted : tenantOfToken(token), adminUrls };
+  }
 }
 
 export const userAgentOf = ({ version }: CliConfig): string => `cool-mint-cli/${version}`;

@@ -172,6 +172,7 @@ describe('cool-mint log', { timeout: 60_000 }, () => {
       joinInstallation({
         directUrl: database.url,
         log,
+        work: [],
         runtime: systemRuntime,
         logger: pino({ level: 'silent' }),
       });

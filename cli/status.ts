@@ -4,7 +4,8 @@ import { CliError } from '#cli/cli-error.ts';
 import type { Client } from '#cli/client.ts';
 import { cliConfig } from '#cli/config.ts';
 import { findService } from '#cli/find-service.ts';
-import { count, print, printJson } from '#cli/output.ts';
+import { healthOf, type ProcessHealth } from '#cli/health.ts';
+import { count, plain, print, printJson } from '#cli/output.ts';
 import { type Column, tableOf } from '#cli/table.ts';
 import { verb } from '#cli/verb.ts';
 import { fractionOf } from '#shared/event-log/position.ts';
@@ -15,11 +16,6 @@ export interface ProjectionRow {
   readonly checkpoint: { readonly position: string; readonly time: string | null };
   readonly lag: { readonly events: number; readonly exact: boolean; readonly seconds: number };
   readonly rebuild: { readonly generation: number; readonly position: string; readonly time: string | null } | null;
-}
-
-interface Readiness {
-  readonly ready: boolean;
-  readonly detail: unknown;
 }
 
 export function statusVerb(): Command {
@@ -50,30 +46,33 @@ function rebuildText({ generation, position }: NonNullable<ProjectionRow['rebuil
 }
 
 async function status({ json }: { json?: true }): Promise<void> {
-  const { client, adminUrl } = await findService(cliConfig());
+  const { client, adminUrls } = await findService(cliConfig());
   const { body } = await client.call<{ data: readonly ProjectionRow[] }>('/api/v1/projections');
   const version = await versionOf(client);
-  const readiness = adminUrl === null ? null : await readinessOf(adminUrl);
+  const processes = await healthOf(adminUrls, '/health/ready');
+  const waiting = processes.filter(({ ok }) => !ok);
   if (json)
     printJson({
       url: client.url,
-      adminUrl,
       version,
-      ready: readiness?.ready ?? null,
-      readiness: readiness?.detail ?? null,
+      ready: processes.length === 0 ? null : waiting.length === 0,
+      processes: processes.map(({ url, ok, said }) => ({ adminUrl: url, ready: ok, readiness: said })),
       projections: body.data,
     });
   else {
     print(
-      `${client.url}  version ${version ?? 'unknown'}${readiness === null ? '' : `  ${readiness.ready ? 'ready' : 'not ready'}`}`,
+      `${client.url}  version ${version ?? 'unknown'}${processes.length === 0 ? '' : `  ${waiting.length === 0 ? 'ready' : 'not ready'}`}`,
     );
     const table = tableOf(columns, body.data, null);
     print(table.head());
     for (const row of body.data) print(table.row(row));
   }
-  if (readiness && !readiness.ready)
-    throw new CliError(`The service is not ready: ${JSON.stringify(readiness.detail)}. See its log.`);
+  if (waiting.length > 0)
+    throw new CliError(`The service is not ready. See its log.\n${waiting.map(lineOf).join('\n')}`);
 }
+
+const lineOf = ({ url, said }: ProcessHealth): string =>
+  `  ${url}: ${plain(typeof said === 'string' ? said : JSON.stringify(said))}`;
 
 async function versionOf(client: Client): Promise<string | null> {
   try {
@@ -81,23 +80,5 @@ async function versionOf(client: Client): Promise<string | null> {
   } catch (error) {
     if (error instanceof CliError) return null;
     throw error;
-  }
-}
-
-async function readinessOf(adminUrl: string): Promise<Readiness> {
-  try {
-    const answer = await fetch(`${adminUrl}/health/ready`, { signal: AbortSignal.timeout(5_000) });
-    const text = await answer.text();
-    return { ready: answer.ok, detail: parse(text) };
-  } catch (error) {
-    return { ready: false, detail: `${adminUrl} does not answer (${(error as Error).message})` };
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
   }
 }

@@ -1,11 +1,12 @@
-import { type Check, failed, ok, skipped, warning } from '#cli/doctor/check.ts';
+import { type Check, failed, NotThere, ok, skipped, warning } from '#cli/doctor/check.ts';
 import type { Installation } from '#cli/doctor/installation.ts';
 import { userAgentOf } from '#cli/find-service.ts';
+import { healthOf } from '#cli/health.ts';
 
 const group = 'api';
 const answerMilliseconds = 5_000;
 
-export function apiChecks({ api, cli }: Installation): Check[] {
+export function apiChecks({ api, atWork, cli }: Installation): Check[] {
   const ask = (url: string) =>
     fetch(url, {
       redirect: 'error',
@@ -16,13 +17,12 @@ export function apiChecks({ api, cli }: Installation): Check[] {
     });
   const health = (path: string, meaning: string, advice: string): Check['run'] => {
     return async () => {
-      const { adminUrl } = await api();
-      if (adminUrl === null)
-        return skipped('the address of health and metrics is known on the machine of the service only');
-      const answer = await ask(`${adminUrl}${path}`);
-      const said = (await answer.json()) as { dead?: readonly string[]; missing?: readonly string[] };
-      if (answer.ok) return ok(`${adminUrl}${path} says ${meaning}`);
-      return failed(`${adminUrl}${path} says: ${[...(said.dead ?? []), ...(said.missing ?? [])].join('; ')}.`, advice);
+      const adminUrls = cli.adminUrls.length > 0 ? cli.adminUrls : (await api()).adminUrls;
+      if (adminUrls.length === 0) return skipped('MINT_ADMIN_URL does not say where health is told');
+      const processes = await healthOf(adminUrls, path);
+      const wrong = processes.filter(({ ok }) => !ok);
+      if (wrong.length === 0) return ok(`${processes.map(({ url }) => url).join(', ')}: ${meaning}`);
+      return failed(wrong.map(({ url, said }) => `${url}${path} says: ${reasonsOf(said)}.`).join('\n'), advice);
     };
   };
   /** What the interface says about itself; everybody may read it. */
@@ -40,6 +40,16 @@ export function apiChecks({ api, cli }: Installation): Check[] {
       group,
       name: 'answers',
       async run() {
+        try {
+          await api();
+        } catch (error) {
+          // Nothing runs, or it is not told where: only one of these is nothing to wonder about.
+          if (!(error instanceof NotThere) || !(await atWork().catch(() => false))) throw error;
+          return warning(
+            'Cool Mint is at work on this database, and whether its API answers was not looked at.',
+            'Set MINT_URL to the origin of the API, MINT_TOKEN to a token for it, and MINT_ADMIN_URL to where its processes tell their health.',
+          );
+        }
         const { url, version } = await description();
         return version === null
           ? failed(
@@ -70,6 +80,11 @@ export function apiChecks({ api, cli }: Installation): Check[] {
       },
     },
   ];
+}
+
+function reasonsOf(said: unknown): string {
+  const { dead = [], missing = [] } = (said ?? {}) as { dead?: readonly string[]; missing?: readonly string[] };
+  return [...dead, ...missing].join('; ') || (typeof said === 'string' ? said : JSON.stringify(said));
 }
 
 export function reasonOf(error: unknown): string {

@@ -31,7 +31,7 @@ export function authenticationChecks({ config, cli, api }: Installation): Check[
   }
   async function localToken(hours: number): Promise<string> {
     if (!(await issuesHere())) throw new NotThere('tokens come from your identity provider');
-    if (cli.url !== null) throw new NotThere('MINT_URL is set: the key of that service is not here');
+    if (cli.url !== null && !cli.signs) throw new NotThere('MINT_URL is set: the key of that service is not here');
     return issueToken(cli.dataDir, { ...local, hours }).catch(() => {
       throw new NotThere('there is no key that could sign here');
     });
@@ -49,11 +49,7 @@ export function authenticationChecks({ config, cli, api }: Installation): Check[
       name: 'keys',
       async run() {
         const { AUTH_JWKS_URL, AUTH_PUBLIC_KEY_FILE, DATA_DIR } = await config();
-        if (AUTH_JWKS_URL && AUTH_PUBLIC_KEY_FILE)
-          return warning(
-            'AUTH_JWKS_URL and AUTH_PUBLIC_KEY_FILE are both set; only AUTH_JWKS_URL counts.',
-            'Unset the other one.',
-          );
+        // A deployment may always name the file of its own key: the identity provider takes its place.
         if (AUTH_JWKS_URL) return keysAt(AUTH_JWKS_URL);
         if (AUTH_PUBLIC_KEY_FILE) {
           await tokenVerifier({ publicKeyFile: AUTH_PUBLIC_KEY_FILE });
@@ -67,7 +63,12 @@ export function authenticationChecks({ config, cli, api }: Installation): Check[
       name: 'a token',
       async run() {
         await api();
-        if (cli.url !== null && cli.token === null)
+        if (cli.token === null && cli.url !== null && cli.signs && !(await issuesHere()))
+          return warning(
+            'Tokens come from your identity provider, and MINT_TOKEN is not set: whether one is accepted was not looked at.',
+            'Set it to a token of the identity provider.',
+          );
+        if (cli.url !== null && cli.token === null && !cli.signs)
           return failed(
             'MINT_URL is set, MINT_TOKEN is not.',
             'Set it to a token for that service; on its machine "npx cool-mint token" prints one.',

@@ -1,12 +1,20 @@
 import { type Check, failed, ok, skipped, warning } from '#cli/doctor/check.ts';
 import type { Installation } from '#cli/doctor/installation.ts';
+import type { Work } from '#shared/postgres/installation-lock.ts';
 import { pendingMigrations } from '#shared/postgres/migrate.ts';
 
 const group = 'database';
 /** Of a process that does everything: its pool (12), that of the read model (8), one that listens, one to migrate. */
 const sessionsOfProcess = 23;
 
-export function databaseChecks({ foundDatabase, database, migrated, atWork }: Installation): Check[] {
+const workWords: Readonly<Record<Work, { readonly verb: string; readonly verbs: string; readonly service: string }>> = {
+  commands: { verb: 'take commands', verbs: 'takes commands', service: 'a command-service' },
+  queries: { verb: 'answer queries', verbs: 'answers queries', service: 'a query-service' },
+  relay: { verb: 'relay', verbs: 'relays the log to Kafka', service: 'a projector' },
+  apply: { verb: 'apply', verbs: 'applies the log to the views', service: 'a projector' },
+};
+
+export function databaseChecks({ config, foundDatabase, database, migrated, work }: Installation): Check[] {
   return [
     {
       group,
@@ -134,9 +142,17 @@ export function databaseChecks({ foundDatabase, database, migrated, atWork }: In
       group,
       name: 'processes',
       async run() {
-        return (await atWork())
-          ? ok('Cool Mint is at work on this database')
-          : skipped('no process of Cool Mint has a session here now');
+        const done = await work();
+        if (done.size === 0) return skipped('no process of Cool Mint has a session here now');
+        const { KAFKA_BROKERS } = await config();
+        const needed = [...done].filter(([each]) => each !== 'relay' || KAFKA_BROKERS);
+        const nobody = needed.filter(([, processes]) => processes === 0).map(([each]) => workWords[each]);
+        if (nobody.length === 0)
+          return ok(`at work: ${needed.map(([each, processes]) => `${processes} ${workWords[each].verb}`).join(', ')}`);
+        return failed(
+          `Of the processes that are at work on this database none ${nobody.map(({ verbs }) => verbs).join(', none ')}.`,
+          `Start what is missing: ${[...new Set(nobody.map(({ service }) => service))].join(', ')}. Where it was started, its log says why it ended.`,
+        );
       },
     },
   ];

@@ -14,6 +14,8 @@ export const settingNames: readonly string[] = [
   ...Object.keys(startSettings.shape).flatMap((name) => (name.endsWith('_FILE') ? [name] : [name, `${name}_FILE`])),
   'MINT_URL',
   'MINT_TOKEN',
+  'MINT_SIGN',
+  'MINT_ADMIN_URL',
   'BACKUP_S3_ENDPOINT',
 ];
 

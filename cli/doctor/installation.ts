@@ -24,7 +24,7 @@ import { existingEventStoreLog } from '#shared/event-log/eventstoredb-event-log.
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
 import { checkDatabase, type FoundDatabase } from '#shared/postgres/check-database.ts';
 import { runningPostgres } from '#shared/postgres/embedded/running-postgres.ts';
-import { logsInUse } from '#shared/postgres/installation-lock.ts';
+import { type Work, workAtHand } from '#shared/postgres/installation-lock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { kafkaClient, setupProblem } from '#shared/transport/kafka/client.ts';
 import { noBroker } from '#shared/transport/kafka/connect.ts';
@@ -41,8 +41,8 @@ export interface FoundLog {
 
 export interface FoundApi {
   readonly url: string;
-  /** Health and metrics; null where the service is elsewhere. */
-  readonly adminUrl: string | null;
+  /** Health and metrics of its processes; none where they are elsewhere, and MINT_ADMIN_URL does not say where. */
+  readonly adminUrls: readonly string[];
 }
 
 export interface Installation extends AsyncDisposable {
@@ -58,7 +58,9 @@ export interface Installation extends AsyncDisposable {
   database(): Promise<Pool>;
   /** The same; it was migrated, wholly or in part. */
   migrated(): Promise<Pool>;
-  /** Whether a process of Cool Mint works on this database: it has sessions there. */
+  /** How many processes of Cool Mint that work on this database do each thing; empty where none does. */
+  work(): Promise<ReadonlyMap<Work, number>>;
+  /** Whether there is any. */
   atWork(): Promise<boolean>;
   /** Null where there is none yet. Rejects with a SetupError. */
   foundLog(): Promise<FoundLog | null>;
@@ -140,9 +142,9 @@ export function lookAt(environment: Readonly<Record<string, string | undefined>>
     if (!rows[0]?.there) throw new NotThere('the database has no tables of Cool Mint yet: the first start makes them');
     return pool;
   });
-  const atWork = once(async () => {
+  const work = once(async () => {
     await database();
-    return (await logsInUse(await directUrl())).size > 0;
+    return workAtHand(await directUrl());
   });
 
   const foundLog = once(async (): Promise<FoundLog | null> => {
@@ -192,14 +194,14 @@ export function lookAt(environment: Readonly<Record<string, string | undefined>>
   const api = once(async (): Promise<FoundApi> => {
     if (cli.url !== null) {
       checkUrl(cli.url);
-      return { url: cli.url, adminUrl: null };
+      return { url: cli.url, adminUrls: cli.adminUrls };
     }
     if (!(await readFile(path.join(cli.dataDir, 'service.json')).catch(() => null)))
       throw new NotThere(
         'Cool Mint does not run as one process on this machine; set MINT_URL (and MINT_TOKEN) to look at one elsewhere',
       );
     const { url, adminUrl } = await runningService(cli.dataDir);
-    return { url, adminUrl: adminUrl ?? null };
+    return { url, adminUrls: adminUrl ? [adminUrl] : [] };
   });
 
   return {
@@ -210,7 +212,8 @@ export function lookAt(environment: Readonly<Record<string, string | undefined>>
     foundDatabase,
     database,
     migrated,
-    atWork,
+    work,
+    atWork: async () => (await work()).size > 0,
     foundLog,
     log,
     foundBroker,

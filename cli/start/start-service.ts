@@ -106,7 +106,7 @@ export async function startService({
   phases.starting('the migrations of the database');
   const directUrl = config.DATABASE_DIRECT_URL ?? databaseUrl;
   const kind = config.EVENTSTORE_URL ? 'eventstoredb' : 'postgres';
-  stack.use(await joinInstallation({ directUrl, log: kind, runtime, logger }));
+  stack.use(await joinInstallation({ directUrl, log: kind, work: roles, runtime, logger }));
   const migrations = await migrate(directUrl);
   if (migrations.length > 0) logger.info({ migrations }, 'migrated the database');
 

@@ -8,6 +8,7 @@ import {
   type LogKind,
   logsInUse,
   takeInstallation,
+  workAtHand,
 } from '#shared/postgres/installation-lock.ts';
 import { systemRuntime } from '#shared/runtime/runtime.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
@@ -16,7 +17,7 @@ let database: TestDatabase;
 const warned: string[] = [];
 const logger = pino({ level: 'warn' }, { write: (line: string) => void warned.push(JSON.parse(line).msg) });
 const join = (log: LogKind, given: Partial<JoinOptions> = {}) =>
-  joinInstallation({ directUrl: database.url, log, runtime: systemRuntime, logger, ...given });
+  joinInstallation({ directUrl: database.url, log, work: [], runtime: systemRuntime, logger, ...given });
 const inUse = async () => [...(await logsInUse(database.url))].sort();
 
 beforeEach(async () => {
@@ -40,6 +41,14 @@ test('processes share it, and it is known with which logs they work; nobody is a
   expect(await inUse()).toEqual(['eventstoredb']);
 });
 
+test('what processes do is known, and what nobody does', async () => {
+  expect(await workAtHand(database.url)).toEqual(new Map());
+  await using _one = await join('postgres', { work: ['relay', 'apply'] });
+  await using _two = await join('postgres', { work: ['apply'] });
+  const done = { commands: 0, queries: 0, relay: 1, apply: 2 };
+  expect(Object.fromEntries(await workAtHand(database.url))).toEqual(done);
+});
+
 test('whoever is alone keeps processes out, and others who want to be alone; and it is seen as no process', async () => {
   {
     await using alone = await takeInstallation(database.url);
@@ -53,7 +62,7 @@ test('whoever is alone keeps processes out, and others who want to be alone; and
 });
 
 test('a process whose session is cut takes it again', async () => {
-  await using _process = await join('postgres');
+  await using _process = await join('postgres', { work: ['queries'] });
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
   const cut = await admin.query(
@@ -63,4 +72,5 @@ test('a process whose session is cut takes it again', async () => {
   expect(cut.rowCount).toBe(1);
   await expect.poll(() => warned).toEqual([expect.stringContaining('was cut: it is made again')]);
   await expect.poll(inUse).toEqual(['postgres']);
+  expect((await workAtHand(database.url)).get('queries')).toBe(1);
 });
