@@ -28,11 +28,14 @@ RUN find . -path ./node_modules -prune -o -exec chmod a+rX {} +
 RUN node scripts/mark-installed.mjs
 # The keys; a volume over it takes on its owner and mode. The query service passes through, as another user, to the public key.
 RUN install -d -o node -g node -m 0711 /data
+# Where backups may go, for which a volume takes on the same.
+RUN install -d -o node -g node -m 0700 /backups
 USER node
 VOLUME /data
 EXPOSE 3000 3001
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+# It is told alive when the migrations have ended, which may take long; it is not asked for that before (docs/upgrade.md).
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30m --retries=3 \
   CMD ["node", "deploy/healthcheck.mjs"]
 ENTRYPOINT ["node", "cli/bin.mjs"]
 CMD ["start"]

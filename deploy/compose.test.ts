@@ -9,6 +9,7 @@ import path from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { settingNames } from '#cli/doctor/environment.ts';
 import { startConfig, startSettings } from '#cli/start/config.ts';
 import { services as serviceNames } from '#cli/start/roles.ts';
 import { issuerFiles } from '#shared/access/local-issuer.ts';
@@ -36,11 +37,13 @@ const service = (file: ComposeFile, name: string): ComposeService => {
   return found;
 };
 const ours = (file: ComposeFile) => serviceNames.map((name) => [name, service(file, name)] as const);
+/** Verbs in containers of their own, in the same image. */
+const verbs = (file: ComposeFile) => ['cool-mint', 'backup'].map((name) => [name, service(file, name)] as const);
 const theirs = (file: ComposeFile) =>
-  Object.entries(file.services).filter(([name]) => !serviceNames.includes(name as never));
+  Object.entries(file.services).filter(([name]) => ![...ours(file), ...verbs(file)].some(([own]) => own === name));
 
-/** What OpenTelemetry reads itself (shared/telemetry/start.ts). */
-const telemetry = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_SERVICE_NAME'];
+/** What OpenTelemetry and the SDK of S3 read themselves (shared/telemetry/start.ts, shared/backup/s3/config.ts). */
+const readByOthers = /^(OTEL_EXPORTER_OTLP_ENDPOINT|OTEL_SERVICE_NAME|AWS_[A-Z_]+)$/;
 
 /** The schema of the Compose specification, as the npm package dclint carries it. */
 const schema = JSON.parse(await read('node_modules/dclint/schemas/compose.schema.json'));
@@ -71,24 +74,22 @@ describe('by the schema of the Compose specification', () => {
 
 describe.each(Object.entries(files))('the services (%s)', (name, file) => {
   test('are those that there are, in one image of this version, and start as what they are', () => {
-    for (const [each, { build, image: tag, command }] of ours(file)) {
-      expect([build, tag]).toEqual(['.', `cool-mint:${version}`]);
-      expect(command?.at(-1)).toBe(each);
+    for (const [each, { build, image: tag, command }] of [...ours(file), ...verbs(file)]) {
+      expect([each, build, tag]).toEqual([each, '.', `cool-mint:${version}`]);
+      if (serviceNames.includes(each as never)) expect(command?.at(-1)).toBe(each);
     }
   });
 
   test('are given no setting that they do not read', () => {
-    for (const [, { environment = {} }] of ours(file))
-      for (const variable of Object.keys(environment)) {
-        const known = variable.replace(/_FILE$/, '') in startSettings.shape || variable in startSettings.shape;
-        expect(known || telemetry.includes(variable), variable).toBe(true);
-      }
+    for (const [each, { environment = {} }] of [...ours(file), ...verbs(file)])
+      for (const variable of Object.keys(environment))
+        expect(settingNames.includes(variable) || readByOthers.test(variable), `${each}: ${variable}`).toBe(true);
   });
 
   test('start with what they are given', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'cool-mint-secrets-'));
     for (const secret of Object.keys(file.secrets ?? {})) await writeFile(path.join(folder, secret), 'x://host\n');
-    for (const [, { environment = {} }] of ours(file)) {
+    for (const [, { environment = {} }] of [...ours(file), ...verbs(file)]) {
       const env = Object.entries({ ...imageEnvironment, ...environment }).map(([variable, value]) => [
         variable,
         value.replace('/run/secrets', folder),
@@ -108,11 +109,59 @@ describe.each(Object.entries(files))('the services (%s)', (name, file) => {
   });
 
   test('may do no more than they need, and end in time', () => {
-    for (const [each, one] of ours(file))
+    for (const [each, one] of [...ours(file), ...verbs(file)])
       expect([each, one]).toEqual([
         each,
-        expect.objectContaining({ read_only: true, cap_drop: ['ALL'], stop_grace_period: '30s', tmpfs: ['/tmp'] }),
+        expect.objectContaining({ read_only: true, cap_drop: ['ALL'], tmpfs: ['/tmp'] }),
       ]);
+    for (const [each, { stop_grace_period: time }] of ours(file)) expect([each, time]).toEqual([each, '30s']);
+    // Tools of development are as they come.
+    for (const [each, one] of theirs(file).filter(([each]) => name !== 'development' || each in files.plain.services))
+      expect([each, one]).toEqual([
+        each,
+        expect.objectContaining({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] }),
+      ]);
+  });
+
+  test('that back up, or are verbs, can write their backups, and the key only where a restore brings it', () => {
+    const [tool, backup] = [service(file, 'cool-mint'), service(file, 'backup')];
+    expect([tool.volumes, backup.volumes]).toEqual([
+      ['keys:/data', 'backups:/backups'],
+      ['keys:/data:ro', 'backups:/backups'],
+    ]);
+    expect(allOf(image, 'RUN')).toContain('install -d -o node -g node -m 0700 /backups');
+    expect(backup.command).toEqual(['backup', '--to', '/backups', '--every', '1h']);
+    for (const { environment = {} } of [tool, backup])
+      for (const variable of ['BACKUP_S3_ENDPOINT', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])
+        expect(environment).toHaveProperty([variable]);
+    // It is for whoever looks at what does not run.
+    expect([tool.depends_on, tool.restart, tool.healthcheck]).toEqual([undefined, undefined, { disable: true }]);
+  });
+
+  test('are found by the verbs: the gateway by the port that is not published, health at each of them', async () => {
+    for (const each of ['cool-mint', 'command-service']) {
+      const { environment = {}, networks } = service(file, each);
+      const [, port] = /listen (\d+);/.exec(await read('deploy/nginx/inside.conf')) ?? [];
+      expect(environment['MINT_URL']).toBe(`http://gateway:${port}`);
+      expect(environment['MINT_ADMIN_URL']?.split(',')).toEqual(
+        serviceNames.map((name) => `http://${name}:${imageEnvironment['ADMIN_PORT']}`),
+      );
+      expect(environment['MINT_SIGN']).toBe('on');
+      for (const network of ['edge', 'data']) expect(networks).toContain(network);
+    }
+    expect(service(file, 'gateway').ports?.join()).not.toMatch(/:8081$/);
+  });
+
+  test('need nothing of the machine but the project: what reads more is started by a profile only', () => {
+    for (const [each, { profiles, volumes = [] }] of Object.entries(file.services))
+      if (profiles === undefined) expect([each, volumes.filter((volume) => /^[/$]/.test(volume))]).toEqual([each, []]);
+    for (const each of ['node-exporter', 'log-reader']) expect(service(file, each).profiles).toEqual(['machine']);
+    expect(service(file, 'eventstore').platform).toBe('linux/amd64');
+  });
+
+  test('and everything else write logs that end', () => {
+    for (const [each, { logging }] of Object.entries(file.services).filter(([each]) => each in files.plain.services))
+      expect([each, logging?.options]).toEqual([each, { 'max-size': '10m', 'max-file': '3', tag: '{{.Name}}' }]);
   });
 
   test('the command service makes the keys; the query service is another user, who waits for them and reads the public one', () => {
@@ -135,9 +184,9 @@ describe.each(Object.entries(files))('the services (%s)', (name, file) => {
       expect(one.image, each).toMatch(/^[a-z0-9/-]+:v?\d[\w.-]*$/);
       if (name === 'development' && /^pgadmin$|-ui$/.test(each)) continue;
       expect(one.restart, each).toMatch(name === 'production' ? /^always$/ : /^unless-stopped$/);
-      // These three images have no program that could ask.
-      if (!['otel-collector', 'tempo', 'loki'].includes(each))
-        expect(one.healthcheck?.test.length, each).toBeGreaterThan(1);
+      // These images have no program that could ask.
+      if (!['otel-collector', 'log-reader', 'tempo', 'loki', 'gateway-exporter'].includes(each))
+        expect(one.healthcheck?.test?.length, each).toBeGreaterThan(1);
     }
   });
 
@@ -163,7 +212,6 @@ describe.each(Object.entries(files))('the services (%s)', (name, file) => {
 
 test('every setting is in the image, in the compose file, or left as it is for a reason', () => {
   const left = {
-    KAFKA_TOPIC: 'as it is called',
     KAFKA_PARTITIONS: 'as many as there are by default',
     KAFKA_RETENTION_HOURS: 'a week',
     KAFKA_REPLICATION_FACTOR: 'as the broker is set up',
@@ -233,7 +281,7 @@ describe('addresses', () => {
     const inside = (file: ComposeFile) => service(file, 'gateway').ports?.map((port) => port.split(':').at(-1));
     expect(inside(plain)).toEqual(await listens('deploy/nginx/server.conf'));
     expect(inside(files.production)).toEqual(await listens('deploy/nginx/server-tls.conf'));
-    const health = /http:\/\/127\.0\.0\.1:(\d+)(\S+)$/.exec(service(plain, 'gateway').healthcheck?.test.at(-1) ?? '');
+    const health = /http:\/\/127\.0\.0\.1:(\d+)(\S+)$/.exec(service(plain, 'gateway').healthcheck?.test?.at(-1) ?? '');
     expect(await listens('deploy/nginx/server.conf')).toContain(health?.[1]);
     for (const file of ['routes.conf', 'server-tls.conf'])
       expect(await read(`deploy/nginx/${file}`)).toContain(`location = ${health?.[2]} {`);
@@ -269,8 +317,14 @@ describe('addresses', () => {
 
   test('of telemetry lead from the services to the collector, and from there to the stores; Prometheus asks the admin ports', async () => {
     const yaml = async (file: string) => parse(await read(`observability/${file}`));
-    const [collector, tempo, loki, prometheus] = await Promise.all(
-      ['otel-collector/config.yaml', 'tempo/tempo.yaml', 'loki/loki.yaml', 'prometheus/prometheus.yml'].map(yaml),
+    const [collector, reader, tempo, loki, prometheus] = await Promise.all(
+      [
+        'otel-collector/config.yaml',
+        'log-reader/config.yaml',
+        'tempo/tempo.yaml',
+        'loki/loki.yaml',
+        'prometheus/prometheus.yml',
+      ].map(yaml),
     );
     const portOf = (address: string) => address.split(':').at(-1);
     expect(settings['OTEL_EXPORTER_OTLP_ENDPOINT']).toBe(
@@ -279,19 +333,27 @@ describe('addresses', () => {
     expect(collector.exporters['otlp/tempo'].endpoint).toBe(
       `tempo:${portOf(tempo.distributor.receivers.otlp.protocols.grpc.endpoint)}`,
     );
-    expect(collector.exporters['otlphttp/loki'].endpoint).toBe(`http://loki:${loki.server.http_listen_port}/otlp`);
-    for (const pipeline of Object.values(collector.service.pipelines) as Record<string, string[]>[])
-      for (const kind of ['receivers', 'processors', 'exporters'])
-        for (const each of pipeline[kind] ?? []) expect(collector[kind], each).toHaveProperty([each]);
+    expect(reader.exporters['otlphttp/loki'].endpoint).toBe(`http://loki:${loki.server.http_listen_port}/otlp`);
     const asked = prometheus.scrape_configs.flatMap(
       (job: { dns_sd_configs?: { names: string[]; port: number }[] }) => job.dns_sd_configs ?? [],
     );
-    for (const each of serviceNames)
+    for (const each of [...serviceNames, 'backup'])
       expect(asked).toContainEqual(
         expect.objectContaining({ names: [each], port: Number(imageEnvironment['ADMIN_PORT']) }),
       );
+    // What a profile starts may not be there, and is then no target that is down.
+    const fixed = prometheus.scrape_configs.flatMap((job: { static_configs?: { targets: string[] }[] }) =>
+      (job.static_configs ?? []).flatMap(({ targets }) => targets),
+    );
+    for (const target of fixed.filter((each: string) => !each.startsWith('localhost')))
+      expect(service(plain, target.split(':')[0]).profiles, target).toBeUndefined();
+    expect(service(plain, 'gateway-exporter').command).toEqual([
+      expect.stringMatching(/^--nginx\.scrape-uri=http:\/\/gateway:8081\/gateway\/connections$/),
+    ]);
+    expect(await read('deploy/nginx/inside.conf')).toContain('location = /gateway/connections {');
     const mounted = {
       'otel-collector': ['/etc/otel-collector', 'config.yaml'],
+      'log-reader': ['/etc/log-reader', 'config.yaml'],
       tempo: ['/etc/tempo', 'tempo.yaml'],
       loki: ['/etc/loki', 'loki.yaml'],
       prometheus: ['/etc/prometheus', 'prometheus.yml'],
@@ -311,6 +373,18 @@ test('development starts the services with sources that are mounted, by a comman
     expect(volumes).toContain(`./${path.dirname(script as string)}:/app/${path.dirname(script as string)}:ro`);
     expect(await read(script as string)).toContain('dev: (args) =>');
   }
+});
+
+test('images have tags that are known to be there (deploy/images.md), and no other is listed', async () => {
+  const listed = [...(await read('deploy/images.md')).matchAll(/^\| `(\S+)` \|/gm)].map(([, tag]) => tag);
+  const manifests = await readdir(path.join(projectRoot, 'deploy/kubernetes'));
+  const texts = await Promise.all(manifests.map((file) => read(`deploy/kubernetes/${file}`)));
+  const named = [
+    ...parseDockerfile(await read('Dockerfile')).map(({ from }) => from),
+    ...Object.values(files).flatMap((file) => theirs(file).map(([, one]) => one.image)),
+    ...texts.flatMap((text) => [...text.matchAll(/^\s+image: (\S+:\S+)$/gm)].map(([, tag]) => tag)),
+  ];
+  expect([...new Set(named)].sort()).toEqual(listed.toSorted());
 });
 
 test('an upgrade names the services in their order: readers before whoever records', async () => {
@@ -340,6 +414,7 @@ describe('production', () => {
     for (const [each, { deploy }] of Object.entries(production.services))
       expect(deploy?.resources?.limits?.memory, each).toMatch(/^\d+[mg]$/);
     for (const [, { deploy }] of ours(production)) expect(deploy?.replicas).toBeGreaterThan(1);
+    for (const [, { deploy }] of verbs(production)) expect(deploy?.replicas).toBeUndefined();
   });
 
   test('serves with TLS', () => {

@@ -74,7 +74,7 @@ describe('the dashboards', () => {
 
 test('every expression is PromQL, and names metrics of the code, of rules, or of what else is scraped, with labels that they have', async () => {
   const recorded = (await rules()).flatMap(({ record }) => record ?? []);
-  const others = /^(up|ALERTS|(process|nodejs|node)_\w+)$/;
+  const others = /^(up|ALERTS|(process|nodejs|node|nginx)_\w+)$/;
   for (const { where, expr } of await expressions())
     for (const { metric, matchers } of parseExpression(expr).selectors) {
       if (recorded.includes(metric) || others.test(metric)) continue;
@@ -83,6 +83,22 @@ test('every expression is PromQL, and names metrics of the code, of rules, or of
       for (const { label } of matchers)
         expect([...ofTargets, ...(labels ?? [])], `${where}: ${metric}`).toContain(label);
     }
+});
+
+test('codes of problems that are asked for are codes that there are', async () => {
+  const { problemKinds } = await import('#shared/http/problem.ts');
+  const asked = (await expressions()).flatMap(({ where, expr }) =>
+    parseExpression(expr).selectors.flatMap(({ matchers }) =>
+      matchers.filter(({ label }) => label === 'code').map(({ value }) => ({ where, value })),
+    ),
+  );
+  expect(asked.length).toBeGreaterThan(0);
+  for (const { where, value } of asked)
+    for (const each of value.split('|'))
+      expect(
+        Object.keys(problemKinds).some((code) => new RegExp(`^(?:${each})$`).test(code)),
+        `${where}: ${each}`,
+      ).toBe(true);
 });
 
 test('labels by which is summed are labels of what is summed', async () => {

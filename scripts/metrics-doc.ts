@@ -1,5 +1,6 @@
 /** docs/metrics.md, made of the metrics that a process with every role has. */
 import '#cli/start/start-service.ts';
+import '#shared/backup/metrics.ts';
 import type { MetricObject } from 'prom-client';
 import { registry } from '#shared/telemetry/registry.ts';
 
@@ -30,6 +31,7 @@ const groups: readonly (readonly [title: string, pattern: RegExp])[] = [
   ['Relay and Kafka', /^cool_mint_(relay|kafka)_/],
   ['Queries and caches', /^cool_mint_(query|cache|redis)_/],
   ['Sync', /^cool_mint_sync_/],
+  ['Backup', /^cool_mint_backup_/],
   ['The process', /^cool_mint_/],
 ];
 

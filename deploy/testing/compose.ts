@@ -7,6 +7,8 @@ import { projectRoot } from './project-root.ts';
 export interface ComposeService {
   readonly image?: string;
   readonly build?: string;
+  readonly profiles?: readonly string[];
+  readonly platform?: string;
   readonly user?: string;
   readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[];
   readonly command?: readonly string[];
@@ -18,10 +20,13 @@ export interface ComposeService {
   readonly secrets?: readonly string[];
   readonly tmpfs?: readonly string[];
   readonly cap_drop?: readonly string[];
+  readonly cap_add?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly logging?: { readonly options: Readonly<Record<string, string>> };
   readonly read_only?: boolean;
   readonly restart?: string;
   readonly stop_grace_period?: string;
-  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
   readonly deploy?: {
     readonly replicas?: number;
     readonly resources?: { readonly limits?: { readonly memory?: string } };

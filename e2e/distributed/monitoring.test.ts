@@ -1,6 +1,7 @@
 /**
- * What dashboards, alerts and recording rules ask for is there: the services as processes on EventStoreDB, Kafka, Postgres
- * and Redis, asked by a real Prometheus with the project's own configuration.
+ * What dashboards, alerts and recording rules ask for is there: the services as processes on EventStoreDB, Kafka, Redis and
+ * Postgres behind PgBouncer, a gateway before them, a process that backs up, and what exports for others, asked by a real Prometheus with the
+ * project's own configuration.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -8,18 +9,22 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { expressions, rules } from '#observability/testing/expressions.ts';
 import { type PrometheusServer, startPrometheus } from '#observability/testing/prometheus-server.ts';
 import { evaluable, parseExpression } from '#observability/testing/promql.ts';
 import { demoFiles } from '#shared/demo/demo-files.ts';
 import { freePort } from '#shared/runtime/free-port.ts';
+import { type PgBouncer, startPgBouncer } from '#shared/testing/pgbouncer.ts';
 import { type RedisServer, startRedisServer } from '#shared/testing/redis-server.ts';
 import { type ServerProcess, startServer } from '#shared/testing/server-process.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { type TestEventStore, testEventStore } from '#shared/testing/test-event-store.ts';
 import { type TestKafka, testKafka } from '#shared/testing/test-kafka.ts';
+import { composed } from '../../deploy/testing/compose.ts';
 import { type Api, createApi } from '../support/api.ts';
+import { startCoolMint } from '../support/cool-mint.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
 import { importFiles } from '../support/import-files.ts';
 import { rebuild } from '../support/rebuild.ts';
 import { type ServiceProcess, serviceArguments, startService, stopProcess } from '../support/service-process.ts';
@@ -29,7 +34,10 @@ type Part = keyof typeof parts;
 
 let database: TestDatabase;
 let redis: RedisServer;
-let nodeExporter: ServerProcess;
+let bouncer: PgBouncer;
+let exporters: ServerProcess[];
+let gateway: Gateway;
+let backup: ReturnType<typeof startCoolMint>;
 let dataDir: string;
 let prometheus: PrometheusServer;
 let collector: Server;
@@ -56,13 +64,35 @@ async function startCollector(): Promise<Server> {
 
 const host = (part: Part) => hosts.get(part) as string;
 
-/** Commands at one service, queries at the other. */
-async function api(): Promise<Api> {
-  const caller = async (part: Part) => {
-    const { url } = await (running.get(part) as ServiceProcess).ready;
-    return createApi(url, dataDir, { tenant: 'acme', headers: { Prefer: 'wait=30' } });
-  };
-  return { ...(await caller('commands')), get: (await caller('queries')).get };
+/** As docker-compose.yml starts them, but for where they listen and what they ask. */
+async function startExporter(name: 'node-exporter' | 'gateway-exporter', own: readonly string[]): Promise<string> {
+  const port = await freePort();
+  const [given, program] = [(await composed('docker-compose.yml')).services[name]?.command ?? [], exporterOf[name]];
+  const args = given.filter((each) => !/^--(path|nginx)\./.test(each));
+  exporters.push(
+    await startServer({
+      command: program,
+      args: [...args, ...own, `--web.listen-address=127.0.0.1:${port}`],
+      ports: [port],
+      hint: `apt-get install ${program}`,
+    }),
+  );
+  return `127.0.0.1:${port}`;
+}
+const exporterOf = { 'node-exporter': 'prometheus-node-exporter', 'gateway-exporter': 'prometheus-nginx-exporter' };
+
+/** Answers where it tells its metrics. */
+async function startBackup(env: Readonly<Record<string, string>>): Promise<string> {
+  const port = await freePort();
+  const to = path.join(dataDir, 'backups');
+  const made = Promise.withResolvers<void>();
+  backup = startCoolMint(
+    ['backup', '--to', to, '--every', '1h'],
+    { ...env, DATA_DIR: dataDir, ADMIN_PORT: `${port}` },
+    (out) => (out.includes('"event":"backed-up"') ? made.resolve() : undefined),
+  );
+  await Promise.race([made.promise, backup.ended.then(({ out, err }) => Promise.reject(new Error(`${out}${err}`)))]);
+  return `127.0.0.1:${port}`;
 }
 
 /** A bit of everything that is watched. */
@@ -89,7 +119,7 @@ async function askedAgain(): Promise<void> {
   const since = Date.now() / 1000;
   const all = async () => {
     const times = await prometheus.query('timestamp(up == 1)');
-    return times.length === 5 && times.every(({ value }) => Number(value[1]) > since);
+    return times.length === 7 && times.every(({ value }) => Number(value[1]) > since);
   };
   while (!(await all())) await wait(100);
 }
@@ -100,8 +130,10 @@ beforeAll(async () => {
   collector = await startCollector();
   const eventStore = testEventStore() as TestEventStore;
   const kafka = testKafka() as TestKafka;
+  bouncer = await startPgBouncer(inject('postgresUrl'));
   const env = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: bouncer.urlOf(database.url),
+    DATABASE_DIRECT_URL: database.url,
     EVENTSTORE_URL: eventStore.url,
     EVENTSTORE_STREAM_PREFIX: eventStore.prefix,
     KAFKA_BROKERS: kafka.brokers,
@@ -112,21 +144,25 @@ beforeAll(async () => {
   };
   await start('commands', env);
   await Promise.all((['queries', 'relay', 'apply'] as const).map((part) => start(part, env)));
-  const nodePort = await freePort();
-  nodeExporter = await startServer({
-    command: 'prometheus-node-exporter',
-    args: [`--web.listen-address=127.0.0.1:${nodePort}`],
-    ports: [nodePort],
-    hint: 'apt-get install prometheus-node-exporter',
+  const [commands, queries] = await Promise.all(
+    (['commands', 'queries'] as const).map(async (part) => (await (running.get(part) as ServiceProcess).ready).url),
+  );
+  gateway = await startGateway({
+    commands: new URL(commands as string).host,
+    queries: new URL(queries as string).host,
+    generous: true,
   });
+  exporters = [];
   prometheus = await startPrometheus({
     'command-service': [host('commands')],
     'query-service': [host('queries')],
     projector: [host('relay'), host('apply')],
-    'node-exporter': [`127.0.0.1:${nodePort}`],
+    gateway: [await startExporter('gateway-exporter', [`--nginx.scrape-uri=${gateway.insideUrl}/gateway/connections`])],
+    backup: [await startBackup(env)],
+    'node-exporter': [await startExporter('node-exporter', [])],
   });
   // A rate needs two points of its own, and rules are evaluated after that.
-  const client = await api();
+  const client = await createApi(gateway.url, dataDir, { tenant: 'acme', headers: { Prefer: 'wait=30' } });
   await work(client);
   await askedAgain();
   await read(client);
@@ -135,10 +171,13 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await prometheus?.[Symbol.asyncDispose]();
-  await nodeExporter?.kill();
+  for (const exporter of exporters ?? []) await exporter.kill();
+  backup?.child.kill('SIGKILL');
+  await gateway?.[Symbol.asyncDispose]();
   collector?.closeAllConnections();
   collector?.close();
   for (const { child } of running.values()) await stopProcess(child, 'SIGKILL');
+  await bouncer?.[Symbol.asyncDispose]();
   await database?.drop();
   await redis?.[Symbol.asyncDispose]();
   await rm(dataDir, { recursive: true, force: true });
@@ -149,8 +188,10 @@ const emptyWhenHealthy = new Map([
   ['ALERTS', 'no alert fires'],
   ['cool_mint_projection_rebuild_events', 'only while a rebuild is under way'],
 ]);
+/** Values that there are only when something is wrong. */
+const onlyWhenWrong = new Set(['status', 'code', 'alertstate']);
 /** A container may have no file system of its own. */
-const ofMachine = /^(node_|instance:node_)/;
+const ofDisks = /^(node_filesystem_|instance:node_filesystem_)/;
 
 /** Labels of all series of a metric that there are now. */
 const seriesOf = async (metric: string) => (await prometheus.query(`{__name__="${metric}"}`)).map((one) => one.metric);
@@ -163,19 +204,29 @@ const asked = Map.groupBy(
   ({ metric }) => metric,
 );
 
+/** Each of the alternatives that an expression asks for, is there. */
+const valuesFit = (values: readonly string[], label: string, operator: string, asked: string): boolean =>
+  onlyWhenWrong.has(label) ||
+  (operator === '='
+    ? values.includes(asked)
+    : asked.split('|').every((each) => values.some((value) => new RegExp(`^(?:${each})$`).test(value))));
+
 async function missingSeries(): Promise<string[]> {
   const missing: string[] = [];
+  const hasDisks = (await seriesOf('node_filesystem_size_bytes')).length > 0;
   for (const [metric, selectors] of asked) {
-    if (emptyWhenHealthy.has(metric) || ofMachine.test(metric)) continue;
+    if (emptyWhenHealthy.has(metric) || (!hasDisks && ofDisks.test(metric))) continue;
     const series = await seriesOf(metric);
     for (const { where, matchers } of selectors) {
       if (series.length === 0) missing.push(`${where}: ${metric}`);
       for (const { label, operator, value } of matchers) {
         // Given by Prometheus where it runs in Kubernetes.
         if (label === 'namespace') continue;
-        const values = new Set(series.map((labels) => labels[label]));
-        if (operator === '=' ? !values.has(value) : values.has(undefined))
-          missing.push(`${where}: ${metric}{${label}${operator}"${value}"}, there is ${[...values]}`);
+        const values = [...new Set(series.map((labels) => labels[label]))];
+        const there =
+          !values.includes(undefined) &&
+          (operator.startsWith('!') || valuesFit(values as string[], label, operator, value));
+        if (!there) missing.push(`${where}: ${metric}{${label}${operator}"${value}"}, there is ${values}`);
       }
     }
   }
@@ -184,10 +235,10 @@ async function missingSeries(): Promise<string[]> {
 
 async function emptyPanels(): Promise<string[]> {
   const empty: string[] = [];
-  const hasDisks = (await seriesOf('node_filesystem_avail_bytes')).length > 0;
+  const hasDisks = (await seriesOf('node_filesystem_size_bytes')).length > 0;
   for (const { where, expr, kind, legend = '' } of await expressions()) {
     const metrics = parseExpression(expr).selectors.map(({ metric }) => metric);
-    if (kind !== 'panel' || (!hasDisks && metrics.some((metric) => ofMachine.test(metric)))) continue;
+    if (kind !== 'panel' || (!hasDisks && metrics.some((metric) => ofDisks.test(metric)))) continue;
     const result = await prometheus.query(evaluable(expr));
     if (result.length === 0 && !metrics.every((metric) => emptyWhenHealthy.has(metric)))
       empty.push(`${where}: ${expr}`);

@@ -64,7 +64,8 @@ export const health: DashboardSpec = {
     }),
     stat({
       title: 'Disk free',
-      description: 'Of the fullest file system of the machine. Good is more than 15 %.',
+      description:
+        'Of the fullest file system of the machine. Good is more than 15 %; empty without the profile machine.',
       queries: [{ expr: 'min(instance:node_filesystem_free:ratio)', legend: 'free' }],
       unit: 'percentunit',
       thresholds: { warn: 0.15, bad: 0.05 },
@@ -147,10 +148,45 @@ export const health: DashboardSpec = {
       hide: [],
       width: 8,
     }),
+    lines({
+      title: 'Gateway',
+      description:
+        'Requests a second that reached it, and connections that it has open. Good is as many as you know of.',
+      queries: [
+        { expr: 'sum(rate(nginx_http_requests_total[$__rate_interval]))', legend: 'requests' },
+        { expr: 'sum(nginx_connections_active)', legend: 'connections' },
+      ],
+      unit: 'short',
+      width: 8,
+    }),
+    lines({
+      title: 'Newest backup',
+      description: 'Its age. Good is less than the time between two; empty where nothing backs up (docs/backup.md).',
+      queries: [
+        { expr: 'time() - max(cool_mint_backup_timestamp_seconds)', legend: 'age' },
+        { expr: 'max(cool_mint_backup_interval_seconds)', legend: 'between two' },
+      ],
+      unit: 's',
+      width: 8,
+    }),
+    lines({
+      title: 'Backups that failed',
+      description: 'In an hour. Each is tried again. Good is none.',
+      queries: [{ expr: 'sum(increase(cool_mint_backup_failures_total[1h]))', legend: 'failed' }],
+      unit: 'short',
+      width: 8,
+    }),
     logs({
       title: 'Errors in the logs',
-      description: 'What the services logged as an error. Good is nothing. A line leads to its trace.',
-      expr: '{service_name=~"cool-mint-(command-service|query-service|projector)-.*"} | severity_text="error"',
+      description:
+        'What the services logged as an error, or that ended them. Good is nothing. A line leads to its trace.',
+      expr: '{service_name=~"cool-mint-(command-service|query-service|projector)-.*"} | severity_text=~"error|fatal"',
+    }),
+    logs({
+      title: 'Errors of the gateway',
+      description:
+        'Requests that it answered with a 5xx, of a service or of its own (a service is away). Good is nothing.',
+      expr: '{service_name=~"cool-mint-gateway-[0-9]+"} | json | status >= 500',
     }),
   ],
 };
