@@ -1,9 +1,13 @@
 /** The manifests for Kubernetes, held to the published schemas, and to the image and the services that they run. */
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
+import { settingNames } from '#cli/doctor/environment.ts';
 import { startConfig, startSettings } from '#cli/start/config.ts';
 import { services as serviceNames } from '#cli/start/roles.ts';
 import { issuerFiles } from '#shared/access/local-issuer.ts';
@@ -19,7 +23,10 @@ const base = parse(await read('deploy/kubernetes/kustomization.yaml'));
 const gatewayFiles = parse(await read('deploy/nginx/kustomization.yaml')).configMapGenerator[0];
 const image = environmentOf(parseDockerfile(await read('Dockerfile')).at(-1) as Stage);
 const files = (base.resources as string[]).filter((each) => each.endsWith('.yaml'));
-const manifests = (await Promise.all(files.map(manifestsOf))).flat();
+const manifests = (await Promise.all(files.map((file) => manifestsOf(`kubernetes/${file}`)))).flat();
+const backups = (
+  await Promise.all(['backup', 'restore'].map((name) => manifestsOf(`kubernetes-backup/${name}.yaml`)))
+).flat();
 const all = (kind: string): Manifest[] => manifests.filter((each) => each.kind === kind);
 const named = (kind: string, name: string): Manifest => {
   const found = all(kind).find((each) => each.metadata.name === name);
@@ -30,7 +37,7 @@ const containerOf = (name: string): Manifest => named('Deployment', name).spec.t
 const everyone = [...serviceNames, 'gateway'];
 
 describe('by the published schemas', () => {
-  test.each(manifests.map((each) => [`${each.kind} ${each.metadata.name}`, each] as const))(
+  test.each([...manifests, ...backups].map((each) => [`${each.kind} ${each.metadata.name}`, each] as const))(
     '%s is valid',
     async (_name, manifest) => {
       expect(await problemsOf(manifest)).toEqual([]);
@@ -89,6 +96,13 @@ describe.each(everyone)('%s', (name) => {
     expect(named('Deployment', name).spec.replicas === undefined).toBe(name !== 'gateway');
   });
 
+  test('is spread over nodes', () => {
+    expect(template.spec.topologySpreadConstraints[0]).toMatchObject({
+      topologyKey: 'kubernetes.io/hostname',
+      labelSelector: { matchLabels: selector.matchLabels },
+    });
+  });
+
   test('may do no more than it needs', () => {
     expect(template.spec.securityContext).toMatchObject({
       runAsNonRoot: true,
@@ -137,12 +151,157 @@ describe.each(serviceNames)('%s', (name) => {
     const literals = base.configMapGenerator[0].literals.map((text: string) => text.split('=') as [string, string]);
     const given = [...literals, ...container.env.map((each: Manifest) => [each.name, each.value])];
     for (const [variable] of given)
-      expect(variable in startSettings.shape || /^OTEL_/.test(variable), variable).toBe(true);
-    expect(container.envFrom).toEqual([
-      { configMapRef: { name: base.configMapGenerator[0].name } },
-      { secretRef: { name: 'cool-mint-servers' } },
-    ]);
-    expect(() => startConfig({ ...image, ...Object.fromEntries(given) })).not.toThrow();
+      expect(settingNames.includes(variable) || /^OTEL_/.test(variable), variable).toBe(true);
+    // No password is in an environment: the Secret is mounted, and settings name its files.
+    expect(container.envFrom).toEqual([{ configMapRef: { name: base.configMapGenerator[0].name } }]);
+    const { volumes } = named('Deployment', name).spec.template.spec;
+    expect(volumes).toContainEqual({
+      name: 'servers',
+      secret: { secretName: 'cool-mint-servers', defaultMode: 0o440 },
+    });
+    const { mountPath } = container.volumeMounts.find((each: Manifest) => each.name === 'servers');
+    const fromFiles = given.filter(([variable]) => /_FILE$/.test(variable) && !(variable in startSettings.shape));
+    for (const [variable, file] of fromFiles) expect(file).toBe(`${mountPath}/${variable.replace(/_FILE$/, '')}`);
+    const plain = given.filter((each) => !fromFiles.includes(each));
+    expect(() => startConfig({ ...image, ...Object.fromEntries(plain) })).not.toThrow();
+  });
+});
+
+test('every setting is in the image, in the manifests, or left as it is for a reason', () => {
+  const left = {
+    AUTH_JWKS_URL: 'an overlay adds it where there is an identity provider',
+    KAFKA_TOPIC: 'as it is called; another one after a restore',
+    KAFKA_PARTITIONS: 'as many as there are by default',
+    KAFKA_RETENTION_HOURS: 'a week',
+    KAFKA_TLS: 'an overlay says how the servers of the cluster are secured',
+    KAFKA_TLS_CA_FILE: 'the same',
+    KAFKA_SASL_MECHANISM: 'the same',
+    KAFKA_SASL_USERNAME: 'the same',
+    KAFKA_SASL_PASSWORD_FILE: 'the same',
+    REDIS_TLS_CA_FILE: 'the same',
+    EVENTSTORE_STREAM_PREFIX: 'an overlay, where the server is shared',
+    DEMO_ACTIVITIES: 'there is no demo data',
+  };
+  const set = new Set([
+    ...Object.keys(image),
+    ...base.configMapGenerator[0].literals.map((text: string) => text.split('=')[0]),
+    ...serviceNames.flatMap((name) => containerOf(name).env.map((each: Manifest) => each.name)),
+  ]);
+  expect(
+    Object.keys(startSettings.shape)
+      .filter((name) => !set.has(name) && !set.has(`${name}_FILE`))
+      .sort(),
+  ).toEqual(Object.keys(left).sort());
+});
+
+test('verbs in a pod of the command service find the gateway and the health of their own', async () => {
+  const literals = Object.fromEntries(base.configMapGenerator[0].literals.map((text: string) => text.split('=')));
+  const url = new URL(literals['MINT_URL']);
+  const { ports } = named('Service', url.hostname).spec;
+  expect(ports).toContainEqual({ name: 'inside', port: Number(url.port), targetPort: 'inside' });
+  expect(containerOf('gateway').ports).toContainEqual({ name: 'inside', containerPort: Number(url.port) });
+  expect(await read('deploy/nginx/inside.conf')).toContain(`listen ${url.port};`);
+  expect(literals['MINT_ADMIN_URL']).toBe(`http://127.0.0.1:${image['ADMIN_PORT']}`);
+  const { podSelector, ingress } = named('NetworkPolicy', 'gateway-from-inside').spec;
+  expect(podSelector).toEqual({ matchLabels: { 'app.kubernetes.io/name': 'gateway' } });
+  expect(ingress).toEqual([
+    {
+      from: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'command-service' } } }],
+      ports: [{ port: 'inside' }],
+    },
+  ]);
+});
+
+test('the gateway is asked for its connections beside it, and by what watches', async () => {
+  const [, exporter] = named('Deployment', 'gateway').spec.template.spec.containers;
+  const { services } = await composed('docker-compose.yml');
+  expect(exporter.image).toBe(services['gateway-exporter']?.image);
+  expect(exporter.args).toEqual([services['gateway-exporter']?.command?.[0]?.replace('gateway:', '127.0.0.1:')]);
+  const { annotations } = named('Deployment', 'gateway').spec.template.metadata;
+  expect(exporter.ports).toEqual([{ name: 'metrics', containerPort: Number(annotations['prometheus.io/port']) }]);
+  expect(named('NetworkPolicy', 'gateway-from-monitoring').spec.ingress[0].ports).toEqual([{ port: 'metrics' }]);
+});
+
+describe('backups', () => {
+  const specOf = (name: string) => backups.find((each) => each.metadata.name === name).spec;
+  const podOf = (name: string) => specOf(name).jobTemplate.spec.template.spec;
+
+  test('are made by the clock, one at a time; a restore only when somebody asks for it', () => {
+    expect(specOf('backup')).toMatchObject({ concurrencyPolicy: 'Forbid', schedule: '7 * * * *' });
+    expect(specOf('backup').suspend).toBeUndefined();
+    expect(specOf('restore').suspend).toBe(true);
+    expect(podOf('backup').containers[0].args).toEqual(['backup', '--to', '$(BACKUP_TO)', '--without-keys']);
+    expect(podOf('restore').containers[0].args).toEqual(['restore', '--from', '$(BACKUP_TO)']);
+  });
+
+  test.each(['backup', 'restore'])('%s has what the services have, and may do no more', (name) => {
+    const [job, service] = [podOf(name), named('Deployment', 'command-service').spec.template.spec];
+    const [own, other] = [job.containers[0], service.containers[0]];
+    expect(job.securityContext).toEqual(service.securityContext);
+    expect([own.image, own.securityContext, own.envFrom]).toEqual([other.image, other.securityContext, other.envFrom]);
+    expect(own.resources.limits).toEqual(other.resources.limits);
+    for (const volume of ['tmp', 'data', 'servers']) {
+      expect(job.volumes).toContainEqual(service.volumes.find((each: Manifest) => each.name === volume));
+      expect(own.volumeMounts).toContainEqual(other.volumeMounts.find((each: Manifest) => each.name === volume));
+    }
+    expect(own.volumeMounts.map((each: Manifest) => each.name)).toEqual(job.volumes.map((each: Manifest) => each.name));
+  });
+});
+
+const hasKubectl = (() => {
+  try {
+    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+// Not packaged by Debian in a version that knows components.
+describe.runIf(hasKubectl)('what kustomize makes of it', () => {
+  const rendered = async (folder: string): Promise<Manifest[]> => {
+    const { stdout } = await promisify(execFile)('kubectl', ['kustomize', folder], { maxBuffer: 10_000_000 });
+    return parseAllDocuments(stdout).map((document) => document.toJS());
+  };
+  const of = (all: readonly Manifest[], kind: string, name: RegExp): Manifest =>
+    all.find((each) => each.kind === kind && name.test(each.metadata.name));
+
+  test('are valid manifests, all in one namespace; the gateway has every file of nginx, and those that take the place of others', async () => {
+    for (const folder of ['deploy/kubernetes', 'deploy/kubernetes-overlay']) {
+      const all = await rendered(path.join(projectRoot, folder));
+      for (const each of all) expect(await problemsOf(each)).toEqual([]);
+      for (const { kind, metadata } of all.filter(({ kind: each }) => each !== 'Namespace'))
+        expect([kind, metadata.name, metadata.namespace]).toEqual([kind, metadata.name, base.namespace]);
+      const { data } = of(all, 'ConfigMap', /^gateway-/);
+      expect(Object.keys(data).sort()).toEqual(gatewayFiles.files.toSorted());
+      expect(data['upstreams.conf']).toBe(await read('deploy/kubernetes/upstreams.conf'));
+      expect(data['real-ip.conf']).toBe(
+        await read(folder.endsWith('overlay') ? `${folder}/real-ip.conf` : 'deploy/nginx/real-ip.conf'),
+      );
+      // Names of ConfigMaps carry a digest, which who mounts them must have, too.
+      const used = of(all, 'Deployment', /^gateway$/).spec.template.spec.volumes;
+      expect(used.map((each: Manifest) => each.configMap?.name)).toContain(
+        of(all, 'ConfigMap', /^gateway-/).metadata.name,
+      );
+    }
+  });
+
+  test('with the component of backups, the jobs have the settings and the image of the services', async () => {
+    const root = await mkdtemp(path.join(tmpdir(), 'cool-mint-kustomize-'));
+    await cp(path.join(projectRoot, 'deploy'), root, { recursive: true });
+    const file = path.join(root, 'kubernetes-overlay', 'kustomization.yaml');
+    await writeFile(file, `${await readFile(file, 'utf8')}components: [../kubernetes-backup]\n`);
+    const all = await rendered(path.dirname(file));
+    const config = of(all, 'ConfigMap', /^cool-mint-/).metadata.name;
+    const { image: tag } = of(all, 'Deployment', /^projector$/).spec.template.spec.containers[0];
+    expect(tag).toMatch(/^registry\.example\.com\/cool-mint:\d/);
+    for (const name of [/^backup$/, /^restore$/]) {
+      const { metadata, spec } = of(all, 'CronJob', name);
+      const [container] = spec.jobTemplate.spec.template.spec.containers;
+      expect([metadata.namespace, container.image]).toEqual([base.namespace, tag]);
+      expect(container.envFrom).toEqual([{ configMapRef: { name: config } }]);
+    }
+    await rm(root, { recursive: true });
   });
 });
 
@@ -152,7 +311,7 @@ test('the command service has the key pair, the query service the public key onl
   const issuerOf = (name: string) =>
     named('Deployment', name).spec.template.spec.volumes.find((each: Manifest) => each.name === 'issuer');
   for (const name of ['command-service', 'query-service']) expect(containerOf(name).volumeMounts).toContainEqual(mount);
-  const secret = { secretName: 'cool-mint-issuer', defaultMode: 0o440 };
+  const secret = { secretName: 'cool-mint-issuer', optional: true, defaultMode: 0o440 };
   expect(issuerOf('command-service').secret).toEqual(secret);
   expect(issuerOf('query-service').secret).toEqual({
     ...secret,
@@ -250,7 +409,9 @@ test('nothing is let in but what is named, by labels and ports that there are', 
     for (const name of names)
       for (const { port } of spec.ingress[0].ports)
         expect(
-          containerOf(name).ports.map((each: Manifest) => each.name),
+          named('Deployment', name).spec.template.spec.containers.flatMap((one: Manifest) =>
+            one.ports.map((each: Manifest) => each.name),
+          ),
           name,
         ).toContain(port);
   }

@@ -9,8 +9,11 @@ export type Manifest = any;
 
 export const folder = path.join(projectRoot, 'deploy', 'kubernetes');
 
+/** Of a file in deploy/. */
 export async function manifestsOf(file: string): Promise<Manifest[]> {
-  return parseAllDocuments(await readFile(path.join(folder, file), 'utf8')).map((document) => document.toJS());
+  return parseAllDocuments(await readFile(path.join(projectRoot, 'deploy', file), 'utf8')).map((document) =>
+    document.toJS(),
+  );
 }
 
 interface ModelClass {
