@@ -1,5 +1,5 @@
 /** The log in a backup, up to a position, read like any other log. Holds one part at a time. */
-import { readPart } from '#shared/backup/log-parts.ts';
+import { beforePart, readPart } from '#shared/backup/log-parts.ts';
 import type { Manifest } from '#shared/backup/manifest.ts';
 import type { BackupStore } from '#shared/backup/store.ts';
 import type { LogReader } from '#shared/event-log/copy-log-compare.ts';
@@ -12,9 +12,17 @@ export function backupLog(store: BackupStore, { log }: Manifest, end: Position):
   async function eventsOf(index: number): Promise<readonly RecordedEvent[]> {
     if (held?.index !== index) {
       const part = log.parts[index] as (typeof log.parts)[number];
-      held = { index, events: (await readPart(store, part, { ...log, parts: log.parts.slice(0, index) })).events };
+      held = { index, events: (await readPart(store, part, beforePart(log, index))).events };
     }
     return held.events;
+  }
+
+  /** Of the part that goes on from there: mostly the one that is held, or the next. */
+  async function eventsAfter(position: Position): Promise<readonly RecordedEvent[]> {
+    const lastOf = (index: number) => log.parts[index]?.last ?? '';
+    let index = held !== null && lastOf(held.index - 1) <= position ? held.index : 0;
+    while (index < log.parts.length && lastOf(index) <= position) index++;
+    return index < log.parts.length ? eventsOf(index) : [];
   }
 
   return {
@@ -22,8 +30,7 @@ export function backupLog(store: BackupStore, { log }: Manifest, end: Position):
     start: log.start,
     head: () => Promise.resolve(end),
     async readAll(after, limit) {
-      const index = log.parts.findIndex(({ last }) => last > after);
-      const found = index < 0 || after >= end ? [] : await eventsOf(index);
+      const found = after >= end ? [] : await eventsAfter(after);
       const events = found.filter(({ position }) => position > after && position <= end).slice(0, limit);
       const position = events.at(-1)?.position ?? after;
       return { events, position, end: events.length === 0 || position >= end };

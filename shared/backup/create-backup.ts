@@ -5,13 +5,14 @@
  * 2. The end of the log, and rows that leave their table when the log has them, at one moment; then the log up to there,
  *    part by part; then the other rows, and the keys (tables.ts says why in this order).
  * 3. The manifest. Until it is written, the backup that was there before is whole.
- * 4. Take away what the manifest does not name, of the names that a backup makes (our-names.ts): rows of earlier backups, so that what was erased goes from here too.
+ * 4. Take away what the manifest does not name, of the names that a backup makes (our-names.ts): rows of earlier backups, so that what was erased goes from here too,
+ *    and the last part of the log where it had room and was written anew with what follows, so that backups that are made often do not leave a part each.
  *
  * Cut at any point, the same command goes on with the parts of the log that were written.
  */
 import type { Client } from 'pg';
 import { writeKeys } from '#shared/backup/keys.ts';
-import { addPart, adoptParts, type BackedUpLog, endOf, lineOf } from '#shared/backup/log-parts.ts';
+import { addPart, adoptParts, type BackedUpLog, endOf, lineOf, type OpenEnd } from '#shared/backup/log-parts.ts';
 import {
   filesOf,
   formatVersion,
@@ -27,12 +28,15 @@ import { type BackupStore, type StoredFile, StoreUnavailable } from '#shared/bac
 import { columnsOfAll, undecided, writeTables } from '#shared/backup/table-rows.ts';
 import { rowsTables } from '#shared/backup/tables.ts';
 import { pagesOf } from '#shared/event-log/copy-log-pages.ts';
-import type { EventLog, RecordedEvent } from '#shared/event-log/event-log.ts';
+import { type EventLog, LogUnavailable, type RecordedEvent } from '#shared/event-log/event-log.ts';
 import { fractionOf, type Position } from '#shared/event-log/position.ts';
+import { TimedOut, within } from '#shared/runtime/within.ts';
 
 /** One backup of an installation at a time; the number is only ours. */
 const lockKey = 7_305_120_442;
 const lockNotAvailable = '55P03';
+/** The tables of planned appends are locked for as long. */
+const headMilliseconds = 2_000;
 
 export interface BackupOptions {
   readonly log: EventLog;
@@ -100,7 +104,7 @@ async function backUp(options: BackupOptions): Promise<BackupResult> {
 
   const files = await store.list();
   const present = await logThere(store, files, log);
-  const adopted = await adoptParts(store, files, present, signal);
+  const { log: adopted, end } = await adoptParts(store, files, present, signal);
   if (adopted.events > 0) await checkSameLog(log, adopted);
 
   // One that is missing: the service is older, and has nothing in it.
@@ -111,11 +115,12 @@ async function backUp(options: BackupOptions): Promise<BackupResult> {
     store,
     tables.filter(({ read }) => read === 'with the end of the log'),
     signal,
+    // Whoever plans an append waits meanwhile, and a log that is away would keep him waiting for as long as it is asked.
     async () => {
-      head = await log.head();
+      head = await headWithin(log);
     },
   );
-  const backedUp = await backUpLog({ log, store, from: adopted, head, partBytes, signal, onProgress });
+  const backedUp = await backUpLog({ log, store, from: adopted, end, head, partBytes, signal, onProgress });
   const tablesAfter = await writeTables(
     client,
     store,
@@ -143,6 +148,16 @@ async function backUp(options: BackupOptions): Promise<BackupResult> {
     bytes: filesOf(content).reduce((sum, { bytes }) => sum + bytes, 0),
     leftBehind,
   };
+}
+
+async function headWithin(log: EventLog): Promise<Position> {
+  try {
+    return await within(headMilliseconds, log.head());
+  } catch (error) {
+    if (error instanceof TimedOut)
+      throw new LogUnavailable(`the event log did not say within ${headMilliseconds / 1_000} s where it ends`);
+    throw error;
+  }
 }
 
 /** What the complete backup that is there holds of this log; nothing where there is none. */
@@ -180,11 +195,15 @@ async function checkSameLog(log: EventLog, backedUp: BackedUpLog): Promise<void>
     );
 }
 
+/** With the end of the line. */
+const sizeOf = (line: string) => Buffer.byteLength(line) + 1;
+
 /** Adds all events up to `head`, one part after another. */
 async function backUpLog({
   log,
   store,
   from,
+  end,
   head,
   partBytes,
   signal,
@@ -193,6 +212,8 @@ async function backUpLog({
   readonly log: EventLog;
   readonly store: BackupStore;
   readonly from: BackedUpLog;
+  /** Begun anew with what follows, where it has room. */
+  readonly end: OpenEnd | null;
   readonly head: Position;
   readonly partBytes: number;
   readonly signal: AbortSignal;
@@ -207,14 +228,19 @@ async function backUpLog({
     if (events.length > 0) backedUp = await addPart(store, backedUp, events, lines);
     [events, lines, size] = [[], [], 0];
   };
+  const reopen = ({ before, events: there, lines: written }: OpenEnd) => {
+    const taken = written.reduce((sum, line) => sum + sizeOf(line), 0);
+    if (taken < partBytes) [backedUp, events, lines, size] = [before, [...there], [...written], taken];
+  };
   if (from.position < head)
     for await (const page of pagesOf(log, from.position, signal)) {
       for (const event of page.events) {
         if (event.position > head) break;
+        if (backedUp === from && end !== null && events.length === 0) reopen(end);
         const line = lineOf(event);
         events.push(event);
         lines.push(line);
-        size += Buffer.byteLength(line) + 1;
+        size += sizeOf(line);
         if (size >= partBytes) await flush();
       }
       onProgress(backedUp.events + events.length, fractionOf(page.position, head) ?? 1);

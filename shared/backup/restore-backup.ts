@@ -76,7 +76,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
     return begun;
   };
   const target: EventLog = { ...log, append: (appends) => begin().then(() => log.append(appends)) };
-  const { before } = await copyLog({ source: backupLog(store, content, position), target, signal, onProgress });
+  const source = backupLog(store, content, position);
+  const { before } = await unlessNewer(store, content, () => copyLog({ source, target, signal, onProgress }));
   const keys = await begin();
   const rows = await restoreRows(client, store, verified, signal);
   return { content, events, time, cut, digest, before, rows, keys, staleViews: await hasViewsOfOthers(client, log.id) };

@@ -2,7 +2,7 @@
  * Reads a backup whole: every file against its digest, the parts of the log against each other and against the
  * manifest. What it answers is what a restore up to the same point would bring.
  */
-import { type BackedUpLog, readPart } from '#shared/backup/log-parts.ts';
+import { type BackedUpLog, readNext } from '#shared/backup/log-parts.ts';
 import { type Manifest, manifestName, manifestText, parseManifest } from '#shared/backup/manifest.ts';
 import { readWhole } from '#shared/backup/parts.ts';
 import { BackupRefused } from '#shared/backup/refused.ts';
@@ -95,7 +95,7 @@ async function verifyFiles(
   const { log, tables, keys } = content;
   if (until !== null && 'position' in until && !until.position.startsWith(`${log.id}-`))
     throw new BackupRefused(`${until.position} is no position of the log that was backed up (${log.id}).`);
-  // First what the next backup takes away; it leaves the parts of the log.
+  // First what the next backup takes away; of the log it takes the last part only.
   for (const table of tables) await verifyTable(store, table, signal);
   for (const key of keys) await readWhole(store, key);
   const digest = logDigest();
@@ -106,9 +106,9 @@ async function verifyFiles(
   let read: BackedUpLog = { ...log, position: log.start, events: 0, lastEvent: null, parts: [] };
   for (const named of log.parts) {
     signal.throwIfAborted();
-    const part = await readPart(store, named, read);
-    read = part.log;
-    for (const event of part.events) {
+    const [next, { events }] = await readNext(store, named, read);
+    read = next;
+    for (const event of events) {
       if (event.metadata.recordedAt > time) time = event.metadata.recordedAt;
       cut ||= until !== null && ('time' in until ? time > until.time : event.position > until.position);
       if (cut) continue;
