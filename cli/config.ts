@@ -5,14 +5,23 @@ import { fileURLToPath } from 'node:url';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 
+/** What verbs read beside DATA_DIR, with what it is. */
+export const verbSettings = {
+  MINT_URL: 'a service elsewhere, by its origin, instead of the one on this machine',
+  MINT_TOKEN: 'a token for it; the tenant is in the token',
+  MINT_SIGN: '`on`: the service of `MINT_URL` takes tokens of the key in the data folder, so they are signed here',
+  MINT_ADMIN_URL:
+    'where its processes tell health and metrics, with commas; of a name with several addresses each is asked',
+} as const;
+
 export interface CliConfig {
-  /** MINT_URL: a service elsewhere, instead of the one on this machine. */
+  /** MINT_URL */
   readonly url: string | null;
-  /** MINT_TOKEN: a token for it; the tenant is in the token. */
+  /** MINT_TOKEN */
   readonly token: string | null;
-  /** MINT_SIGN=on: the service of MINT_URL takes tokens of the key in the data folder, so they are signed here. */
+  /** MINT_SIGN */
   readonly signs: boolean;
-  /** MINT_ADMIN_URL: health and metrics of the processes of MINT_URL, several with commas. */
+  /** MINT_ADMIN_URL */
   readonly adminUrls: readonly string[];
   /** DATA_DIR: the data folder of the service on this machine; relative to the project, as for `start`. */
   readonly dataDir: string;

@@ -459,6 +459,61 @@ describe('beside a service', () => {
   });
 });
 
+/** Each named by the check whose subject it is, with the setting or the thing that is wrong; the tests around say the details. */
+test('names each of ten planted faults', { timeout: 60_000 }, async () => {
+  await using system = await startSystem();
+  const folder = path.join(root, 'ten');
+  await mkdir(folder, { mode: 0o777 });
+  await chmod(folder, 0o777);
+  const of = async (environment: Environment, group: Group, check: string, machine = roomy) =>
+    finding(await examined({ DATA_DIR: folder, ...environment }, machine, group), group, check);
+  const database = { DATABASE_URL: system.database.url };
+  const closed = await freePort();
+  const slow = { ...roomy, now: () => Date.now() - 300_000 };
+  const full: Machine = { ...roomy, freeSpace: async () => ({ free: 1e8, total: 1e12 }) };
+  const faults: readonly (readonly [what: string, found: readonly [string, string], named: RegExp])[] = [
+    ['a setting that cannot be', await of({ PORT: 'many' }, 'environment', 'settings'), /PORT/],
+    [
+      'a setting that is misspelt',
+      await of({ KAFKA_BROKER: 'x:1' }, 'environment', 'names of settings'),
+      /KAFKA_BROKERS meant/,
+    ],
+    ['a folder that is open to all', await of({}, 'environment', 'data folder'), /chmod o-w/],
+    [
+      'a database that is away',
+      await of({ DATABASE_URL: `postgres://u:p@127.0.0.1:${closed}/x` }, 'database', 'reachable'),
+      /ECONNREFUSED/,
+    ],
+    [
+      'a broker that is away',
+      await of({ ...database, KAFKA_BROKERS: `127.0.0.1:${closed}` }, 'broker', 'reachable'),
+      /KAFKA_BROKERS|broker/,
+    ],
+    [
+      'a Redis that is away',
+      await of({ ...database, REDIS_URL: `redis://127.0.0.1:${closed}` }, 'cache', 'reachable'),
+      /REDIS_URL/,
+    ],
+    [
+      'an API that is another program',
+      await of({ MINT_URL: `http://127.0.0.1:${closed}`, MINT_TOKEN: 'x' }, 'api', 'answers'),
+      /ECONNREFUSED/,
+    ],
+    [
+      'a token of another key',
+      await of({ ...database, MINT_URL: system.machine.url, MINT_TOKEN: 'a.b.c' }, 'authentication', 'a token'),
+      /MINT_TOKEN is refused/,
+    ],
+    ['a clock that is wrong', await of(database, 'clock', 'database', slow), /300 s behind/],
+    ['a disk that is full', await of({}, 'disk', 'data folder', full), /100 MB/],
+  ];
+  expect(faults).toHaveLength(10);
+  for (const [what, [status, text], named] of faults) {
+    expect(['warning', 'failed'], what).toContain(status);
+    expect(text, what).toMatch(named);
+  }
+});
+
 describe('keys', () => {
   const keys = async (environment: Environment) =>
     finding(await examined(environment, roomy, 'authentication'), 'authentication', 'keys');

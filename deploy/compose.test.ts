@@ -390,7 +390,9 @@ test('images have tags that are known to be there (deploy/images.md), and no oth
 test('an upgrade names the services in their order: readers before whoever records', async () => {
   const told = await read('docs/upgrade.md');
   const order = ['projector', 'query-service', 'command-service'];
-  expect([...told.matchAll(/^docker compose up --detach --no-deps --wait (\S+)$/gm)].map(([, each]) => each)).toEqual(order);
+  expect([...told.matchAll(/^docker compose up --detach --no-deps --wait (\S+)$/gm)].map(([, each]) => each)).toEqual(
+    order,
+  );
   expect(told).toContain(`for service in ${order.join(' ')}; do`);
   expect(order.toSorted()).toEqual([...serviceNames].sort());
 });

@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { verbSettings } from '#cli/config.ts';
 import { type Check, failed, ok, skipped, warning } from '#cli/doctor/check.ts';
 import type { Installation } from '#cli/doctor/installation.ts';
 import { misspeltSettings } from '#cli/doctor/misspelt.ts';
@@ -12,10 +13,7 @@ const leastNode = 24;
 /** Of start, of the other verbs, and of backups; tracing reads its own. */
 export const settingNames: readonly string[] = [
   ...Object.keys(startSettings.shape).flatMap((name) => (name.endsWith('_FILE') ? [name] : [name, `${name}_FILE`])),
-  'MINT_URL',
-  'MINT_TOKEN',
-  'MINT_SIGN',
-  'MINT_ADMIN_URL',
+  ...Object.keys(verbSettings),
   'BACKUP_S3_ENDPOINT',
 ];
 

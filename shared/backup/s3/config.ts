@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { SetupError } from '#shared/errors/setup-error.ts';
 
-const settings = z.object({
+export const s3Settings = z.object({
   BACKUP_S3_ENDPOINT: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -19,7 +19,7 @@ export interface S3Config {
 
 export function s3Config(environment: Readonly<Record<string, string | undefined>> = process.env): S3Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const read = settings.safeParse(given);
+  const read = s3Settings.safeParse(given);
   if (!read.success)
     throw new SetupError(read.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
   const { BACKUP_S3_ENDPOINT: endpoint = null, AWS_REGION, AWS_DEFAULT_REGION } = read.data;
