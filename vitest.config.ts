@@ -14,7 +14,15 @@ const onEveryLog = ['oracle', 'audit-story', 'real-files', 'read-your-writes', '
 /** What takes the services as they are deployed: the image, and a real nginx in front of processes. */
 const deployment = ['deploy/{dockerfile,pgbouncer}.test.ts', 'e2e/gateway/**/*.test.ts'];
 /** What is shown on the services as processes behind a real nginx, too. */
-const behindGateway = ['http', 'http-parts', 'hostile-input', 'oracle', 'audit-story', 'real-files'];
+const behindGateway = [
+  'http',
+  'http-parts',
+  'hostile-input',
+  'oracle',
+  'audit-story',
+  'real-files',
+  'read-your-writes',
+];
 
 export default defineConfig({
   test: {

@@ -99,6 +99,8 @@ describe('the image', () => {
     const { PORT, ADMIN_PORT, DATA_DIR } = environmentOf(image);
     expect(only('EXPOSE').split(' ')).toEqual([PORT, ADMIN_PORT]);
     expect(only('VOLUME')).toBe(DATA_DIR);
+    // As long as on Kubernetes (startupProbe): migrations may take long.
+    expect(only('HEALTHCHECK')).toContain('--start-period=30m');
   });
 
   test('holds no tests, no tools of development and no embedded Postgres, and is small', async () => {
@@ -167,6 +169,12 @@ describe('the image', () => {
       body: '{"name":"In an image"}',
     });
     expect(answer.status).toBe(201);
+
+    // As the profile backup does, into the volume that takes on the mode of this folder.
+    const backups = path.join(path.dirname(dataDir), 'backups');
+    expect((await stat(backups)).mode & 0o777).toBe(0o700);
+    const backedUp = await output([...json(only('ENTRYPOINT')), 'backup', '--to', backups], env);
+    expect([backedUp.code, backedUp.out]).toEqual([0, expect.stringMatching(/^Backed up \d+ events? from Postgres/)]);
 
     service.kill(only('STOPSIGNAL') as NodeJS.Signals);
     expect(await ended).toEqual([0, null]);

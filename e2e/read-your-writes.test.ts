@@ -13,10 +13,12 @@ import { type TestRedis, testRedis } from '#shared/testing/test-redis.ts';
 import type { Answer, Api, Json } from './support/api.ts';
 import { csvOf, importFiles, ndjsonOf } from './support/import-files.ts';
 import { ids } from './support/source-data.ts';
-import { type System, startSystem } from './support/system.ts';
+import { isBehindGateway, type System, startSystem } from './support/system.ts';
 
-const trials = longTests() ? 10_000 : testKafka() ? 1_000 : 2_000;
-const leastStale = trials / 10;
+/** Behind the gateway the projector is another process, which nothing delays: there is no control, and it is shorter. */
+const trials = isBehindGateway() ? 240 : longTests() ? 10_000 : testKafka() ? 1_000 : 2_000;
+const leastStale = isBehindGateway() ? 0 : trials / 10;
+const control = leastStale > 0 ? `; of those that do not, at least ${leastStale} are` : '';
 const tenants = 12;
 const lanesOfTenant = 5;
 const tasks = 40;
@@ -141,7 +143,7 @@ async function openLanes(): Promise<Lane[]> {
   return (await Promise.all(ofTenants)).flat();
 }
 
-test(`of ${trials} reads that demand the position of the write before them none is stale; of those that do not, at least ${leastStale} are`, {
+test(`of ${trials} reads that demand the position of the write before them none is stale${control}`, {
   timeout: 300_000,
 }, async () => {
   const lanes = await openLanes();
@@ -156,11 +158,11 @@ test(`of ${trials} reads that demand the position of the write before them none 
         done++;
         const { position, read, sees } = await lane.trial();
         const demand = { 'Cool-Mint-Min-Position': position, Prefer: 'wait=30' };
-        const [control, answer] = await Promise.all([read(), read(demand)]);
+        const [without, answer] = await Promise.all([read(), read(demand)]);
         if (answer.status !== 200) refused++;
         else if (!sees(answer.body) || (answer.body.asOf.position as string) < position)
           stale.push({ position, body: answer.body });
-        if (control.status === 404 || (control.status === 200 && !sees(control.body))) staleWithout++;
+        if (without.status === 404 || (without.status === 200 && !sees(without.body))) staleWithout++;
       }
     }),
   );

