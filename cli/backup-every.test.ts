@@ -5,7 +5,9 @@ import { createInterface } from 'node:readline';
 import { Pool } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newEvent } from '#shared/event-log/contract.ts';
+import { eventStoreLog } from '#shared/event-log/eventstoredb-event-log.ts';
 import { postgresEventLog } from '#shared/event-log/postgres-event-log.ts';
+import { startEventStoreDouble } from '#shared/testing/eventstoredb/start-double.ts';
 import { createTestDatabase, type TestDatabase } from '#shared/testing/test-database.ts';
 import { coolMint, startCoolMint } from '../e2e/support/cool-mint.ts';
 
@@ -41,8 +43,9 @@ afterEach(async () => {
 });
 
 /** Lines as they come, by their event. */
-function backUpEvery(time: string) {
-  running = startCoolMint(['backup', '--to', place, '--every', time], { ...environment(), ADMIN_PORT: '0' });
+function backUpEvery(time: string, more: Readonly<Record<string, string>> = {}) {
+  const env = { ...environment(), ADMIN_PORT: '0', ...more };
+  running = startCoolMint(['backup', '--to', place, '--every', time], env);
   const lines: Line[] = [];
   const waiting: (() => void)[] = [];
   createInterface({ input: running.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
@@ -64,6 +67,21 @@ const told = async (adminUrl: string, address: string) => {
 };
 const eventsIn = async () =>
   JSON.parse(await readFile(path.join(place, 'manifest.json'), 'utf8')).manifest.log.events as number;
+
+test('backs up a log in EventStoreDB again and again', { timeout: 60_000 }, async () => {
+  await using server = await startEventStoreDouble();
+  const log = await eventStoreLog({ url: server.url, prefix: '' });
+  const append = (name: string) =>
+    log.append([{ stream: `selection-${name}`, expected: 'none', events: [newEvent('acme')] }]);
+  await append('one');
+  const next = backUpEvery('1s', { EVENTSTORE_URL: server.url });
+  expect(await next('backed-up')).toMatchObject({ events: 1 });
+  await append('two');
+  await log.close();
+  await expect.poll(eventsIn, { timeout: 20_000 }).toBe(2);
+  running?.child.kill('SIGTERM');
+  expect(await running?.ended).toMatchObject({ code: 0, err: '' });
+});
 
 test('backs up again and again, tells when it last did, and ends when it is told to', { timeout: 60_000 }, async () => {
   await record('one');
