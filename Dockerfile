@@ -34,7 +34,7 @@ USER node
 VOLUME /data
 EXPOSE 3000 3001
 STOPSIGNAL SIGTERM
-# It is told alive when the migrations have ended, which may take long; it is not asked for that before (docs/upgrade.md).
+# Healthy when its start has ended, and that may take long (migrations): until then a failure does not count (docs/upgrade.md).
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30m --retries=3 \
   CMD ["node", "deploy/healthcheck.mjs"]
 ENTRYPOINT ["node", "cli/bin.mjs"]
