@@ -112,12 +112,14 @@ export const queries: DashboardSpec = {
     }),
     lines({
       title: 'Levels',
-      description: 'Answers asked of memory and of Redis, a second. "unavailable": Redis did not answer in time.',
+      description:
+        'Answers asked of memory and of Redis, a second. "unavailable": Redis did not answer in time. "made ready": computed before anybody asked, because they are asked for often.',
       queries: [
         {
           expr: 'sum by (level, result) (rate(cool_mint_cache_answers_total[$__rate_interval]))',
           legend: '{{level}} {{result}}',
         },
+        { expr: 'sum(rate(cool_mint_cache_warmed_total[$__rate_interval]))', legend: 'made ready' },
       ],
       unit: 'ops',
       stacked: true,

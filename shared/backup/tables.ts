@@ -42,6 +42,8 @@ export const tableDecisions: Readonly<Record<string, TableDecision>> = {
   'projector.checkpoints': { kind: 'remade' },
   // How far one topic has got.
   'projector.relay': { kind: 'own' },
+  // Who is building what at the moment.
+  'projector.rebuild_leases': { kind: 'own' },
   // Whether a restore into this database was cut.
   'installation.restore': { kind: 'own' },
   // What was done to one database.
