@@ -3,14 +3,16 @@
  * moves after the acknowledgement, so a crash, or two leaders for a moment, only repeat the same records.
  *
  * A leader sends pages of the log as they come and, every second, a watermark to each partition, so that receivers know
- * how far the log was sent and that the relay lives; one send after another. It stops leading when the lease cannot be
- * renewed. Beside the sends goes what events need not wait for: the lease, the checkpoint, new partitions.
+ * how far the log was sent and that the relay lives: with the events of that moment, or alone; one send after another. It
+ * stops leading when the lease cannot be renewed. Beside the sends goes what events need not wait for: the lease, the
+ * checkpoint, new partitions.
  */
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { relayMetrics } from '#projector/metrics.ts';
 import { storeInBackground } from '#projector/relay-checkpoint.ts';
+import { addWatermarks, type Page, pageOf } from '#projector/relay-records.ts';
 import {
   acquireRelay,
   evenly,
@@ -26,8 +28,7 @@ import { backOff } from '#shared/runtime/backoff.ts';
 import type { Runtime } from '#shared/runtime/runtime.ts';
 import { inSpan, traceparentsOf } from '#shared/telemetry/span.ts';
 import type { Publisher } from '#shared/transport/kafka/publisher.ts';
-import { type KafkaRecord, recordOf, recordOfWatermark } from '#shared/transport/kafka/record.ts';
-import { allSlots, slotOf } from '#shared/transport/slot.ts';
+import { allSlots } from '#shared/transport/slot.ts';
 
 export interface RelayParts {
   readonly pool: Pool;
@@ -126,24 +127,30 @@ async function lead(
   try {
     let state = await beginning(parts, acquired);
     await publisher.refresh();
-    const mark = () =>
+    let markedAt = 0;
+    /** Sends what there is, and with it, when it is time, how far the log was sent. */
+    const send = (events: readonly RecordedEvent[], due = watermarkMilliseconds) =>
       inTurn(async () => {
-        if (stop.aborted) return;
-        await sendWatermarks(parts, state);
+        const now = runtime.now().getTime();
+        const page = pageOf(state, events, publisher.partitions);
+        const marked = now - markedAt >= due;
+        if (marked) addWatermarks(page.records, page.state, publisher.partitions);
+        if (page.records.size === 0) return;
+        await sendPage(parts, page, events);
+        if (events.length > 0) state = page.state;
+        if (marked) markedAt = now;
         // Only now: something was acknowledged.
         status.state = 'leading';
         status.error = null;
         succeeded();
       });
-    await mark();
-    beside.push(every(watermarkMilliseconds, () => mark().catch(lose)));
+    await send([]);
+    // A little earlier than due, where nothing else was sent.
+    beside.push(every(watermarkMilliseconds / 4, () => send([], watermarkMilliseconds * 0.8).catch(lose)));
     for await (const message of log.subscribe(state.position as Position, stop)) {
       status.tickedAt = runtime.now().getTime();
       const before = state;
-      if (message.kind === 'events' && message.events.length > 0) {
-        const { events } = message;
-        state = await inTurn(() => sendEvents(parts, state, events));
-      }
+      if (message.kind === 'events' && message.events.length > 0) await send(message.events);
       if (message.position > (state.position as Position)) state = { ...state, position: message.position };
       if (state !== before) checkpoint.store(state);
       if (state.time !== null) relayMetrics.position.set(Date.parse(state.time) / 1000);
@@ -165,41 +172,15 @@ function oneAfterAnother(): <T>(work: () => Promise<T>) => Promise<T> {
   };
 }
 
-async function sendEvents(parts: RelayParts, from: RelayState, events: readonly RecordedEvent[]): Promise<RelayState> {
-  const { publisher, pace } = parts;
-  const previous = [...from.previous];
-  const ordinals = [...from.ordinals];
-  const byPartition = new Map<number, KafkaRecord[]>();
-  let { time, position } = from;
-  for (const event of events) {
-    const slot = slotOf(event.metadata.tenant);
-    const ordinal = (ordinals[slot] as number) + 1;
-    const record = recordOf({ slot, previous: previous[slot] as Position, ordinal, event }, from.epoch);
-    previous[slot] = event.position;
-    ordinals[slot] = ordinal;
-    position = event.position;
-    if (time === null || event.metadata.recordedAt > time) time = event.metadata.recordedAt;
-    const partition = slot % publisher.partitions;
-    const records = byPartition.get(partition);
-    if (records) records.push(record);
-    else byPartition.set(partition, [record]);
-  }
+async function sendPage(
+  { publisher, pace }: RelayParts,
+  { records }: Page,
+  events: readonly RecordedEvent[],
+): Promise<void> {
+  if (events.length === 0) return publisher.publish(records);
   await pace?.();
-  await inSpan('relay send', { 'relay.events': events.length }, () => publisher.publish(byPartition), {
+  await inSpan('relay send', { 'relay.events': events.length }, () => publisher.publish(records), {
     traceparents: traceparentsOf(events),
   });
   relayMetrics.sent.inc(events.length);
-  return { ...from, position, time, previous, ordinals };
-}
-
-/** To each partition, about the slots that go there. */
-async function sendWatermarks({ publisher }: RelayParts, state: RelayState): Promise<void> {
-  const { position, time, epoch } = state;
-  const records = new Map<number, KafkaRecord[]>();
-  for (let partition = 0; partition < publisher.partitions; partition++) {
-    const slots = allSlots.filter((slot) => slot % publisher.partitions === partition);
-    const previous = new Map(slots.map((slot) => [slot, state.previous[slot] as Position]));
-    records.set(partition, [recordOfWatermark({ position: position as Position, time, previous }, epoch)]);
-  }
-  await publisher.publish(records);
 }

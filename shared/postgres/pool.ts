@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { type ClientBase, Pool, type QueryConfig } from 'pg';
 import type { BaseLogger } from 'pino';
 import { cutConnection } from '#shared/postgres/end-session.ts';
@@ -17,6 +19,29 @@ export const limited = (text: string, milliseconds: number): QueryConfig =>
 /** A statement that may take as long as there is data. */
 export const patient = (text: string): QueryConfig => limited(text, patientMilliseconds);
 
+const names = new LRUCache<string, string>({ max: 2_000 });
+
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known) return known;
+  const name = createHash('sha256').update(text).digest('base64url').slice(0, 24);
+  names.set(text, name);
+  return name;
+}
+
+/**
+ * Statements with parameters are prepared once a connection: to plan them anew takes longer than to run them (a batch of
+ * one event into the catalog 1.5 ms, prepared 0.4). A pooler that hands connections around would mix them up.
+ */
+function prepareStatements(client: ClientBase): void {
+  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+  const prepared = (text: unknown, values?: unknown, ...rest: unknown[]) =>
+    typeof text === 'string' && Array.isArray(values)
+      ? query({ name: nameOf(text), text }, values, ...rest)
+      : query(text, values, ...rest);
+  Object.assign(client, { query: prepared });
+}
+
 /** Nobody knows what becomes of a statement that was given up, so nothing else is asked on its connection. */
 function cutWhatIsGivenUp(client: ClientBase): void {
   const query = client.query.bind(client) as (...given: unknown[]) => unknown;
@@ -33,7 +58,7 @@ function cutWhatIsGivenUp(client: ClientBase): void {
 
 /**
  * A pool whose idle connections may be cut without harm. `name` is shown in pg_stat_activity. `direct`: no pooler stands
- * between, so that limits can be asked for with a session. Statements that are not waited for go out at once, in their
+ * between, so that limits can be asked for with a session, and statements prepared. Statements that are not waited for go out at once, in their
  * order; one that fails inside a transaction fails those behind it.
  */
 export function createPool(
@@ -52,11 +77,14 @@ export function createPool(
     ...(direct ? { idle_in_transaction_session_timeout: idleTransactionMilliseconds } : {}),
     keepAlive: true,
     pipeline: true,
+    // With what was prepared on it, for tables that are long gone.
+    maxLifetimeSeconds: 3_600,
   });
   pool.on('error', (error) => logger.warn({ error: error.message }, 'an idle database connection was cut'));
   // A client that has left the pool (at its end) may still hear that the server went away: nobody else would listen.
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
+    if (direct) prepareStatements(client);
     cutWhatIsGivenUp(client);
   });
   watchPool({

@@ -22,6 +22,7 @@ export interface KafkaTransportOptions {
 }
 
 const idleMilliseconds = 1_000;
+const hintMilliseconds = 1_000;
 /** A member that hears nothing of its broker for so long, some heartbeats and a change of members, is cut off. */
 const silentMilliseconds = 10_000;
 /** A relay sends each partition a watermark about every second. */
@@ -40,7 +41,7 @@ export function kafkaTransport({ kafka, topic, logId, runtime }: KafkaTransportO
       kafkaMetrics.losers.inc({ reader }, 0);
       const seen: Seen = seenBy.get(reader) ?? new Map();
       seenBy.set(reader, seen);
-      const handed = handOver();
+      const handed = handOver(runtime);
       let left = false;
       const consumer = kafka.consumer({
         groupId: groupIdOf(topic, logId, reader),
@@ -62,6 +63,7 @@ export function kafkaTransport({ kafka, topic, logId, runtime }: KafkaTransportO
       consumer.on(consumer.events.CRASH, ({ payload }) => {
         if (!payload.restart) handed.fail(payload.error);
       });
+      const offsets = offsetHints(consumer, topic, runtime);
       // Not waited for: a broker that has fallen silent answers after many seconds, and meanwhile signs of life are due.
       const begun = (async () => {
         await consumer.connect();
@@ -69,11 +71,12 @@ export function kafkaTransport({ kafka, topic, logId, runtime }: KafkaTransportO
         await consumer.run({
           // What is fetched together is given together, and costs one transaction.
           partitionsConsumedConcurrently: slotCount,
-          autoCommitInterval: 1_000,
+          // The client would commit after each batch, before it fetches the next.
+          autoCommit: false,
           eachBatchAutoResolve: false,
           eachBatch: (batch) => {
             member.received();
-            return workOff(batch, { handed, reader, logId, seen, runtime });
+            return workOff(batch, { handed, reader, logId, seen, runtime, worked: offsets.worked });
           },
         });
       })().catch((error: Error) => handed.fail(error));
@@ -90,12 +93,36 @@ export function kafkaTransport({ kafka, topic, logId, runtime }: KafkaTransportO
       } finally {
         left = true;
         handed.close();
+        offsets.stop();
         const disconnect = () => consumer.disconnect().catch(() => undefined);
         // Again when it has begun: what is just being connected does not hear the first.
         const gone = disconnect().then(() => begun.then(disconnect));
         await atMost(runtime, disconnectMilliseconds, gone, undefined);
       }
     },
+  };
+}
+
+/** Tells the group now and then how far each partition is worked off; nobody waits for it, and it may fail. */
+function offsetHints(consumer: Consumer, topic: string, runtime: Runtime) {
+  const stop = new AbortController();
+  let next = new Map<number, string>();
+  // What was worked off before the members changed may be another one's now.
+  for (const event of [consumer.events.REBALANCING, consumer.events.GROUP_JOIN] as const)
+    consumer.on(event as typeof consumer.events.GROUP_JOIN, () => next.clear());
+  void (async () => {
+    while (!stop.signal.aborted) {
+      await runtime.sleep(hintMilliseconds, stop.signal);
+      const told = next;
+      next = new Map();
+      if (told.size === 0 || stop.signal.aborted) continue;
+      const offsets = [...told].map(([partition, offset]) => ({ topic, partition, offset }));
+      await consumer.commitOffsets(offsets).catch(() => undefined);
+    }
+  })();
+  return {
+    worked: (partition: number, offset: bigint) => void next.set(partition, String(offset + 1n)),
+    stop: () => stop.abort(),
   };
 }
 

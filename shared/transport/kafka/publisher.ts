@@ -69,10 +69,25 @@ function traced<T>(topic: string, records: readonly KafkaRecord[], send: () => P
 }
 
 export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runtime): Promise<Publisher> {
-  const producer: Producer = kafka.producer({ allowAutoTopicCreation: false, metadataMaxAge: 2_000 });
   const admin = kafka.admin();
-  await Promise.all([producer.connect(), admin.connect()]);
+  const connected = async (): Promise<Producer> => {
+    const made = kafka.producer({ allowAutoTopicCreation: false });
+    await made.connect();
+    return made;
+  };
+  let [producer] = await Promise.all([connected(), admin.connect()]);
   let partitions = await partitionsOf(admin, topic);
+  let sending: Promise<unknown> = Promise.resolve();
+
+  /** One that knows of new partitions, in the place of one that would ask for them within some send, or drop records. */
+  async function renew(): Promise<void> {
+    const [before, underWay] = [producer, sending];
+    producer = await connected();
+    void underWay
+      .catch(() => undefined)
+      .then(() => before.disconnect())
+      .catch(() => undefined);
+  }
 
   async function send(round: ReadonlyMap<number, readonly KafkaRecord[]>): Promise<void> {
     const messages = [...round].flatMap(([partition, records]) => records.map((record) => ({ ...record, partition })));
@@ -80,7 +95,11 @@ export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runti
     try {
       const large = messages.reduce((sum, record) => sum + bytesOf(record), 0) >= leastCompressedBytes;
       const compression = large ? CompressionTypes.GZIP : CompressionTypes.None;
-      const answers = await traced(topic, messages, () => producer.send({ topic, acks: -1, compression, messages }));
+      const answers = await traced(topic, messages, () => {
+        const sent = producer.send({ topic, acks: -1, compression, messages });
+        sending = sent;
+        return sent;
+      });
       stored = new Set(
         answers.filter((one) => one.errorCode === 0 && one.baseOffset !== undefined).map((one) => one.partition),
       );
@@ -100,7 +119,9 @@ export async function kafkaPublisher(kafka: Kafka, topic: string, runtime: Runti
     },
     async refresh() {
       try {
-        partitions = await partitionsOf(admin, topic);
+        const now = await partitionsOf(admin, topic);
+        if (now !== partitions) await renew();
+        partitions = now;
       } catch (error) {
         throw new NotSent(`the broker does not say what partitions ${topic} has: ${(error as Error).message}`, {
           cause: error,

@@ -35,7 +35,6 @@ function batchOf(records: readonly KafkaRecord[], firstOffset = 0) {
     batch: { messages, partition: 0 },
     resolveOffset: (offset: string) => did.resolved.push(offset),
     heartbeat: async () => void did.beats++,
-    commitOffsetsIfNecessary: async () => undefined,
     isRunning: () => true,
     isStale: () => false,
   } as unknown as EachBatchPayload;
@@ -43,11 +42,12 @@ function batchOf(records: readonly KafkaRecord[], firstOffset = 0) {
 }
 
 const readingOf = (options: Partial<Reading> = {}): Reading => ({
-  handed: handOver(),
+  handed: handOver(systemRuntime),
   reader: `reader-${Math.random()}`,
   logId,
   seen: new Map(),
   runtime: systemRuntime,
+  worked: () => undefined,
   ...options,
 });
 
@@ -72,7 +72,9 @@ const losers = async (reader: string) =>
 describe('a fetched batch', () => {
   test('is cut before it becomes transactions, and its offsets are resolved piece by piece', async () => {
     const batch = batchOf(Array.from({ length: 1_201 }, (_, index) => eventRecord(index + 1)));
-    const taken = await deliveries(batch, readingOf());
+    const worked: bigint[] = [];
+    const taken = await deliveries(batch, readingOf({ worked: (_, offset) => worked.push(offset) }));
+    expect(worked).toEqual([499n, 999n, 1_200n]);
     expect(taken.map(({ events }) => events.length)).toEqual([500, 500, 201]);
     expect(batch.did.resolved).toEqual(['499', '999', '1200']);
   });

@@ -25,10 +25,12 @@ export interface Reading {
   readonly logId: string;
   readonly seen: Seen;
   readonly runtime: Runtime;
+  /** Up to which offset a partition was worked off. */
+  worked(partition: number, offset: bigint): void;
 }
 
 export async function workOff(
-  { batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale }: EachBatchPayload,
+  { batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload,
   reading: Reading,
 ): Promise<void> {
   for (let at = 0; at < batch.messages.length; at += deliveryRecords) {
@@ -36,8 +38,9 @@ export async function workOff(
     const messages = batch.messages.slice(at, at + deliveryRecords);
     for (const delivery of deliveriesOf(messages, batch.partition, reading))
       await beating(heartbeat, reading.runtime, () => traced(batch, reading, delivery));
-    resolveOffset(messages.at(-1)?.offset as string);
-    await commitOffsetsIfNecessary();
+    const { offset } = messages.at(-1) as KafkaMessage;
+    resolveOffset(offset);
+    reading.worked(batch.partition, BigInt(offset));
     await heartbeat();
   }
 }
